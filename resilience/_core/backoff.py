@@ -1,0 +1,43 @@
+"""How long to wait before a retry: arithmetic alone.
+
+Source: exponential back-off with "equal" and "full" jitter as the AWS Architecture Blog names
+them; `jitter` is the part of the delay that is random, so 0.5 is "equal" and 1 is "full".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Backoff"]
+
+HINT_JITTER = 0.1  # a server's hint is lengthened by up to a tenth …
+HINT_JITTER_CEILING = 1.0  # … and by one second at most: enough to spread a crowd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Delays that grow by `factor` from `initial` up to `maximum`, all in seconds."""
+
+    initial: float = 1.0
+    factor: float = 2.0
+    maximum: float = 60.0
+    jitter: float = 0.5
+
+    def delay(self, retry: int, random: float) -> float:
+        """Return the seconds before retry number `retry` (1, 2, …); `random` is in [0, 1)."""
+        try:
+            grown = self.initial * self.factor ** (retry - 1)
+        except OverflowError:  # a factor of 2 leaves the floats after a thousand retries
+            grown = self.maximum
+        return min(self.maximum, grown) * (1 - self.jitter * random)
+
+    def after_hint(self, hint: float, computed: float, random: float) -> float:
+        """Return the delay for a server that asked to wait `hint` seconds, at most `maximum`.
+
+        The hint is a lower bound: jitter is added to it, never taken from it.
+        It replaces the `computed` delay only where it is longer.
+        """
+        if hint < computed:
+            return computed
+        spread = min(HINT_JITTER_CEILING, HINT_JITTER * hint) if self.jitter else 0.0
+        return min(hint + spread * random, max(hint, self.maximum))

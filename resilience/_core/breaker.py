@@ -1,0 +1,137 @@
+"""The circuit breaker: which state follows which, and why.
+
+```
+           failure_threshold, failure_rate, slow_call_rate
+   CLOSED ────────────────────────────────────────────────▶ OPEN
+      ▲                                                    │   ▲
+      │ probe_succeeded                      reset_timeout │   │ probe_failed
+      └──────────────────────── HALF-OPEN ◀────────────────┘   │
+                                    └──────────────────────────┘
+```
+
+`open()`, `close()`, `disable()` and `enable()` lead anywhere, with the reason "manual".
+
+Two rules keep the machine honest under concurrency:
+
+- the step from OPEN to HALF-OPEN also hands out the first permit, so that nobody slips through
+  between the two;
+- every permit names the state that admitted it; an answer that comes back to another state
+  changes nothing (the generations of sony/gobreaker).
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Literal, NamedTuple
+
+from resilience._core.breaker_states import (
+    BreakerRules,
+    Closed,
+    Disabled,
+    HalfOpen,
+    Open,
+    State,
+)
+
+__all__ = ["Breaker", "Outcome", "Transition"]
+
+Outcome = Literal["success", "failure", "neutral"]
+
+
+class Transition(NamedTuple):
+    """One change of state, with the names of both states and the reason."""
+
+    source: str
+    target: str
+    reason: str
+
+
+class Breaker:
+    """One circuit; its driver holds a lock around every method, but may read the attributes.
+
+    Attributes:
+        closed: Whether calls pass without asking; the driver's fast path reads it.
+        permit: The permit of every call that passes while the circuit is closed.
+        failures: Consecutive failures while the circuit is closed, else 0.
+    """
+
+    __slots__ = (
+        "_openings",
+        "_permits",
+        "closed",
+        "failures",
+        "permit",
+        "rules",
+        "state",
+        "transitions",
+    )
+
+    def __init__(self, rules: BreakerRules) -> None:
+        self.rules = rules
+        self._openings = 0  # in a row, without a success between them
+        self._permits = count()  # no permit is given twice
+        self.permit = -1
+        self.transitions: list[Transition] = []  # taken and emptied by the driver
+        self._enter(Closed(rules, next(self._permits)))
+
+    def admit(self, now: float) -> int | None:
+        """Return a permit, or None for a refusal."""
+        state = self.state
+        if isinstance(state, Open) and state.is_over(now):
+            self._move(HalfOpen(self.rules, self._permits), "reset_timeout")
+        return self.state.admit(now)
+
+    def record(self, permit: int, outcome: Outcome, now: float, *, slow: bool = False) -> None:
+        """Take the answer of a call that was admitted with `permit`."""
+        state = self.state
+        if not state.owns(permit) or isinstance(state, Open | Disabled):
+            return  # the answer is older than the last transition
+        if outcome == "neutral":
+            state.neutral(permit)
+            return
+        judge = state.success if outcome == "success" else state.failure
+        reason = judge(permit, now, slow=slow)
+        self.failures = state.failures if isinstance(state, Closed) else 0
+        if reason == "probe_succeeded":
+            self._openings = 0
+            self._move(Closed(self.rules, next(self._permits)), reason)
+        elif reason is not None:
+            self._openings += 1
+            self._move(Open(now, self.rules.open_for(self._openings)), reason)
+
+    def name(self, now: float) -> str:
+        """Return the state's name; OPEN reads as HALF-OPEN as soon as a probe would pass."""
+        state = self.state
+        return HalfOpen.name if isinstance(state, Open) and state.is_over(now) else state.name
+
+    def hold_open(self, now: float) -> None:
+        """Open by hand, until `close()`."""
+        if not (isinstance(self.state, Open) and self.state.duration is None):
+            self._move(Open(now, None), "manual")
+
+    def close(self) -> None:
+        """Close by hand, with nothing counted."""
+        self._openings = 0
+        self._move(Closed(self.rules, next(self._permits)), "manual")
+
+    def disable(self) -> None:
+        """Let everybody pass and count nothing, until `enable()`."""
+        self._move(Disabled(), "manual")
+
+    def enable(self) -> None:
+        """Close, if it was disabled."""
+        if isinstance(self.state, Disabled):
+            self.close()
+
+    def _move(self, target: State, reason: str) -> None:
+        source = self.state
+        if source.name != target.name:
+            self.transitions.append(Transition(source.name, target.name, reason))
+        self._enter(target)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self.closed = isinstance(state, Closed)
+        self.failures = 0
+        if isinstance(state, Closed):
+            self.permit = state.permit

@@ -1,0 +1,211 @@
+"""The four states of a circuit breaker; each answers for itself.
+
+A state says who may pass (`admit`), whose answer it listens to (`owns`), and which state follows
+an answer (`success`, `failure`): the name of the reason for leaving, or None to stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resilience._core.window import CountWindow, TimeWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from resilience._core.window import Window
+
+__all__ = ["BreakerRules", "Closed", "Disabled", "HalfOpen", "Open", "State"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerRules:
+    """The numbers that decide; times in seconds, rates in (0, 1].
+
+    `failure_threshold` is None where only rates open the circuit; `window` is a number of calls
+    or, as `window_seconds`, a time.
+    """
+
+    failure_threshold: int | None = 5
+    reset_timeout: float = 30.0
+    half_open_max_calls: int = 1
+    success_threshold: int = 1
+    failure_rate: float | None = None
+    slow_call_rate: float | None = None
+    minimum_calls: int = 10
+    window: int = 100
+    window_seconds: float | None = None
+    max_reset_timeout: float | None = None
+
+    @property
+    def windowed(self) -> bool:
+        """Whether single successes matter, so that each has to be recorded."""
+        return self.failure_rate is not None or self.slow_call_rate is not None
+
+    def new_window(self) -> Window:
+        """Return an empty window of the right kind."""
+        if self.window_seconds is not None:
+            return TimeWindow(self.window_seconds)
+        return CountWindow(self.window)
+
+    def open_for(self, openings: int) -> float:
+        """Return the seconds that the `openings`-th opening in a row lasts."""
+        if self.max_reset_timeout is None:
+            return self.reset_timeout
+        try:
+            grown = self.reset_timeout * 2.0 ** (openings - 1)
+        except OverflowError:
+            grown = self.max_reset_timeout
+        return max(self.reset_timeout, min(self.max_reset_timeout, grown))
+
+
+class Closed:
+    """Everybody passes; failures are counted."""
+
+    name = "CLOSED"
+    __slots__ = ("_rules", "failures", "permit", "window")
+
+    def __init__(self, rules: BreakerRules, permit: int) -> None:
+        self._rules = rules
+        self.permit = permit
+        self.failures = 0  # in a row
+        self.window = rules.new_window() if rules.windowed else None
+
+    def admit(self, now: float) -> int | None:
+        return self.permit
+
+    def owns(self, permit: int) -> bool:
+        return permit == self.permit
+
+    def success(self, permit: int, now: float, *, slow: bool) -> str | None:
+        self.failures = 0
+        return self._verdict(now, failed=False, slow=slow)
+
+    def failure(self, permit: int, now: float, *, slow: bool) -> str | None:
+        self.failures += 1
+        reason = self._verdict(now, failed=True, slow=slow)
+        threshold = self._rules.failure_threshold
+        if threshold is not None and self.failures >= threshold:
+            return "failure_threshold"
+        return reason
+
+    def neutral(self, permit: int) -> None:
+        """Nothing happened: a neutral call held nothing that others wait for."""
+
+    def retry_after(self, now: float) -> float | None:
+        return None
+
+    def _verdict(self, now: float, *, failed: bool, slow: bool) -> str | None:
+        if self.window is None:
+            return None
+        rules = self._rules
+        tally = self.window.record(now, failed=failed, slow=slow)
+        if tally.total < rules.minimum_calls:
+            return None
+        if rules.failure_rate is not None and tally.failures / tally.total >= rules.failure_rate:
+            return "failure_rate"
+        if rules.slow_call_rate is not None and tally.slow / tally.total >= rules.slow_call_rate:
+            return "slow_call_rate"
+        return None
+
+
+class Open:
+    """Nobody passes until `duration` seconds are over; None holds it open."""
+
+    name = "OPEN"
+    __slots__ = ("_since", "duration")
+
+    def __init__(self, since: float, duration: float | None) -> None:
+        self._since = since
+        self.duration = duration
+
+    def admit(self, now: float) -> int | None:
+        return None
+
+    def owns(self, permit: int) -> bool:  # an answer from before changes nothing
+        return False
+
+    def is_over(self, now: float) -> bool:
+        return self.retry_after(now) == 0
+
+    def retry_after(self, now: float) -> float | None:
+        if self.duration is None:
+            return None
+        # A clock that went back (a test that froze and thawed it) must not hold the circuit
+        # open for years: the wait begins anew instead.
+        self._since = min(self._since, now)
+        return max(0.0, self._since + self.duration - now)
+
+
+class HalfOpen:
+    """A few probes pass at a time; their answers decide."""
+
+    name = "HALF-OPEN"
+    __slots__ = ("_permits", "_probes", "_rules", "_successes")
+
+    def __init__(self, rules: BreakerRules, permits: Iterator[int]) -> None:
+        self._rules = rules
+        self._permits = permits
+        self._probes: dict[int, float] = {}  # permit: when it began
+        self._successes = 0
+
+    def admit(self, now: float) -> int | None:
+        if len(self._probes) >= self._rules.half_open_max_calls:
+            self._expire(now)
+        if len(self._probes) >= self._rules.half_open_max_calls:
+            return None
+        permit = next(self._permits)
+        self._probes[permit] = now
+        return permit
+
+    def owns(self, permit: int) -> bool:
+        return permit in self._probes
+
+    def success(self, permit: int, now: float, *, slow: bool) -> str | None:
+        del self._probes[permit]
+        if slow and self._rules.slow_call_rate is not None:
+            return "probe_failed"  # a service that is as slow as before has not healed
+        self._successes += 1
+        return "probe_succeeded" if self._successes >= self._rules.success_threshold else None
+
+    def failure(self, permit: int, now: float, *, slow: bool) -> str | None:
+        del self._probes[permit]
+        return "probe_failed"
+
+    def neutral(self, permit: int) -> None:
+        del self._probes[permit]
+
+    def retry_after(self, now: float) -> float | None:
+        """Return when a place is free at the latest: when the oldest probe counts as lost."""
+        if len(self._probes) < self._rules.half_open_max_calls:
+            return 0.0
+        oldest = min(self._probes.values())
+        return min(max(0.0, oldest + self._rules.reset_timeout - now), self._rules.reset_timeout)
+
+    def _expire(self, now: float) -> None:
+        """Take back the places of probes that never came back."""
+        for permit, began in list(self._probes.items()):
+            if now < began:  # the clock went back
+                self._probes[permit] = now
+            elif now - began >= self._rules.reset_timeout:
+                del self._probes[permit]
+
+
+class Disabled:
+    """Everybody passes and nothing is counted."""
+
+    name = "DISABLED"
+    __slots__ = ()
+
+    def admit(self, now: float) -> int | None:
+        return -1
+
+    def owns(self, permit: int) -> bool:
+        return False
+
+    def retry_after(self, now: float) -> float | None:
+        return None
+
+
+State = Closed | Open | HalfOpen | Disabled

@@ -1,0 +1,229 @@
+"""Who gets the next permit: by tier, then by arrival; a wait of `aging` seconds lifts by one tier.
+
+Permits are handed over, never merely freed: the machine counts the permit of the next waiter
+before anybody wakes, so nobody can slip in between (a textbook semaphore loses or doubles it).
+After every step no waiter that may run is left waiting while a permit is free; so a newcomer
+that finds a free permit overtakes nobody.
+
+Jobs are waiters without a thread of their own (`submit`): they also need a worker, of which
+there are as many as permits, and a worker stays busy while its call sleeps between retries.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import OrderedDict
+from typing import Any, Literal
+
+__all__ = ["TIERS", "Line", "QueueMachine", "Ticket"]
+
+TIERS = 3  # HIGH, NORMAL, LOW
+
+Fate = Literal["waiting", "granted", "refused"]
+
+
+class Ticket:
+    """One that waits, or waited.
+
+    Attributes:
+        arrival: A number that grows with each arrival; a retried attempt keeps its old one.
+        since: When the wait began, in seconds.
+        waiter: Whatever the driver needs to wake it.
+    """
+
+    __slots__ = ("arrival", "fate", "is_job", "since", "tier", "waiter")
+
+    def __init__(self, tier: int, arrival: int, since: float, waiter: Any, *, is_job: bool) -> None:
+        self.tier = tier
+        self.arrival = arrival
+        self.since = since
+        self.waiter = waiter
+        self.is_job = is_job
+        self.fate: Fate = "waiting"
+
+    def __lt__(self, other: Ticket) -> bool:
+        return self.arrival < other.arrival
+
+
+class Line:
+    """The waiters of one tier in order of arrival; every step is O(1) but a return.
+
+    Those that come back with an old place stand in a short list of their own, in front: whoever
+    is still in the line arrived after they were served for the first time.
+    """
+
+    __slots__ = ("_fresh", "_returned")
+
+    def __init__(self) -> None:
+        self._fresh: OrderedDict[Ticket, None] = OrderedDict()
+        self._returned: list[Ticket] = []
+
+    def __len__(self) -> int:
+        return len(self._fresh) + len(self._returned)
+
+    def add(self, ticket: Ticket, *, returns: bool) -> None:
+        if returns:
+            insort(self._returned, ticket)
+        else:
+            self._fresh[ticket] = None
+
+    def remove(self, ticket: Ticket) -> None:
+        if ticket in self._fresh:
+            del self._fresh[ticket]
+        else:
+            self._returned.remove(ticket)
+
+    def head(self) -> Ticket | None:
+        return self._returned[0] if self._returned else next(iter(self._fresh), None)
+
+    def oldest(self) -> float:
+        """Return when the longest wait of the line began; only for a line that is not empty."""
+        heads = [*self._returned, *([next(iter(self._fresh))] if self._fresh else ())]
+        since: float = min(ticket.since for ticket in heads)
+        return since
+
+    def clear(self) -> list[Ticket]:
+        tickets = [*self._returned, *self._fresh]
+        self._returned.clear()
+        self._fresh.clear()
+        return tickets
+
+
+class QueueMachine:
+    """Permits, waiters and the rules between them; its driver holds a lock around each method.
+
+    Methods that free something return the tickets that were granted by it; the driver wakes
+    them after it has let go of its lock.
+    """
+
+    __slots__ = (
+        "active",
+        "aging",
+        "arrivals",
+        "busy_workers",
+        "closed",
+        "draining",
+        "limit",
+        "lines",
+        "paused",
+        "size",
+        "waiting",
+    )
+
+    def __init__(self, limit: int, size: int, aging: float | None) -> None:
+        self.limit = limit
+        self.size = size
+        self.aging = aging
+        self.active = 0
+        self.waiting = 0
+        self.arrivals = 0
+        self.busy_workers = 0
+        self.paused = self.draining = self.closed = False
+        self.lines = {is_job: [Line() for _ in range(TIERS)] for is_job in (False, True)}
+
+    @property
+    def open(self) -> bool:
+        """Whether a permit can be had at once by a newcomer."""
+        return self.active < self.limit and not (self.paused or self.draining or self.closed)
+
+    def take(self) -> int:
+        """Take a free permit and return the number of the arrival; only while `open`."""
+        self.active += 1
+        self.arrivals += 1
+        return self.arrivals
+
+    @property
+    def is_full(self) -> bool:
+        return self.waiting >= self.size
+
+    def wait(
+        self, tier: int, now: float, waiter: Any, *, place: int | None, is_job: bool = False
+    ) -> Ticket:
+        """Stand in line; `place` is the arrival that a retried attempt had, else None.
+
+        Whether there is room is the driver's question (`is_full`): one that comes back was
+        accepted long ago and is not refused.
+        """
+        self.arrivals += 1
+        arrival = self.arrivals if place is None else place
+        ticket = Ticket(tier, arrival, now, waiter, is_job=is_job)
+        self.lines[is_job][tier].add(ticket, returns=place is not None)
+        self.waiting += 1
+        return ticket
+
+    def leave(self, now: float) -> list[Ticket]:
+        """Give a permit back."""
+        self.active -= 1
+        return self.grant(now) if self.waiting else []
+
+    def worker_done(self, now: float) -> list[Ticket]:
+        """Take note that a worker is free again."""
+        self.busy_workers -= 1
+        return self.grant(now)
+
+    def abandon(self, ticket: Ticket, now: float) -> list[Ticket]:
+        """Forget a ticket whose owner has gone; a permit that it had been handed goes on."""
+        if ticket.fate == "waiting":
+            self._remove(ticket, "refused")
+        elif ticket.fate == "granted":
+            ticket.fate = "refused"
+            self.active -= 1
+            self.busy_workers -= ticket.is_job
+        return self.grant(now)
+
+    def grant(self, now: float) -> list[Ticket]:
+        """Hand free permits to waiters, the best first."""
+        granted = []
+        while self.waiting and self.active < self.limit and not (self.paused or self.closed):
+            ticket = self._best(now)
+            if ticket is None:
+                break
+            self._remove(ticket, "granted")
+            self.active += 1
+            self.busy_workers += ticket.is_job
+            granted.append(ticket)
+        return granted
+
+    def refuse_all(self) -> list[Ticket]:
+        """Empty the lines and return everybody who waited."""
+        lines = [line for lines in self.lines.values() for line in lines]
+        tickets = [ticket for line in lines for ticket in line.clear()]
+        for ticket in tickets:
+            ticket.fate = "refused"
+        self.waiting = 0
+        return tickets
+
+    def sizes(self) -> list[int]:
+        """Return how many wait in each tier."""
+        return [len(a) + len(b) for a, b in zip(*self.lines.values(), strict=True)]
+
+    def oldest(self) -> float | None:
+        """Return when the longest wait began."""
+        lines = [line for lines in self.lines.values() for line in lines if line]
+        return min((line.oldest() for line in lines), default=None)
+
+    def _remove(self, ticket: Ticket, fate: Fate) -> None:
+        self.lines[ticket.is_job][ticket.tier].remove(ticket)
+        self.waiting -= 1
+        ticket.fate = fate
+
+    def _best(self, now: float) -> Ticket | None:
+        """Return the waiter whose turn it is; jobs only while a worker is free for them."""
+        lines = self.lines[False]
+        if self.busy_workers < self.limit:
+            lines = lines + self.lines[True]
+        best: tuple[int, Ticket] | None = None
+        for line in lines:
+            head = line.head()
+            if head is None:
+                continue
+            turn = (self._effective_tier(head.tier, line, now), head)
+            if best is None or turn < best:
+                best = turn
+        return best[1] if best else None
+
+    def _effective_tier(self, tier: int, line: Line, now: float) -> int:
+        if not self.aging:
+            return tier
+        waited = max(0.0, now - line.oldest())
+        return max(0, tier - int(waited / self.aging))

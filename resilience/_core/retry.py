@@ -1,0 +1,99 @@
+"""What comes after a failed attempt: another one after a while, or the end.
+
+The rules, in the order in which they win:
+
+1. no retry beyond `max_retries`;
+2. a server's hint is never undercut: where it is longer than `max_retry_delay` allows, or than
+   the time that is left, the call ends at once with its own error, so that another key, a
+   fallback or a queue can use the hint;
+3. a back-off that would pass the deadline or `max_elapsed` is not begun.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from resilience._core.backoff import Backoff
+
+__all__ = ["RetryPolicy", "Stop", "Wait"]
+
+Source = Literal["backoff", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Try again after `delay` seconds; `source` says who chose them."""
+
+    delay: float
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Do not try again; `reason` completes the sentence "not retried: …"."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """The numbers that decide; safe to share, since it never changes."""
+
+    max_retries: int = 5
+    backoff: Backoff = field(default_factory=Backoff)
+    max_elapsed: float | None = None
+
+    def after_failure(
+        self,
+        attempt: int,
+        *,
+        hint: float | None,
+        random: float,
+        elapsed: float = 0.0,
+        remaining: float | None = None,
+    ) -> Wait | Stop:
+        """Decide after the failure of attempt number `attempt` (1, 2, …).
+
+        Args:
+            attempt: The number of the attempt that failed.
+            hint: Seconds that the server asked for, or None.
+            random: A number in [0, 1).
+            elapsed: Seconds since the call began.
+            remaining: Seconds that the deadline leaves, or None where there is none.
+        """
+        if attempt > self.max_retries:
+            return Stop(f"max_retries={self.max_retries} is reached")
+        if hint is not None and hint > self.backoff.maximum:
+            return self._too_long(hint)
+        delay, source = self._delay(attempt, hint, random)
+        return self._within_limits(Wait(delay, source), elapsed, remaining)
+
+    def until_waking(
+        self, waking: float, *, random: float, elapsed: float = 0.0, remaining: float | None = None
+    ) -> Wait | Stop:
+        """Decide on waiting `waking` seconds for a key: nothing failed, nothing is backed off."""
+        if waking > self.backoff.maximum:
+            return self._too_long(waking)
+        delay = self.backoff.after_hint(waking, 0.0, random)
+        return self._within_limits(Wait(delay, "server"), elapsed, remaining)
+
+    def _too_long(self, hint: float) -> Stop:
+        longest = f"max_retry_delay={self.backoff.maximum:g} s"
+        return Stop(f"the server asks for {hint:.4g} s, longer than {longest}")
+
+    def _within_limits(self, wait: Wait, elapsed: float, remaining: float | None) -> Wait | Stop:
+        limits = [
+            ("the deadline", remaining),
+            ("max_elapsed", None if self.max_elapsed is None else self.max_elapsed - elapsed),
+        ]
+        for name, left in limits:
+            if left is not None and wait.delay >= left:
+                return Stop(f"the next attempt in {wait.delay:.3g} s would pass {name}")
+        return wait
+
+    def _delay(self, attempt: int, hint: float | None, random: float) -> tuple[float, Source]:
+        computed = self.backoff.delay(attempt, random)
+        if hint is None or hint < computed:
+            return computed, "backoff"
+        return self.backoff.after_hint(hint, computed, random), "server"
