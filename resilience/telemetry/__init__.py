@@ -1,0 +1,30 @@
+"""What happened: events, statistics, log lines, OpenTelemetry."""
+
+from __future__ import annotations
+
+from resilience.telemetry import logs, opentelemetry  # noqa: F401 - they subscribe when imported
+from resilience.telemetry.events import (
+    CallFinished,
+    Event,
+    GivenUp,
+    KeyRested,
+    Queued,
+    Refused,
+    RetryScheduled,
+    Transition,
+    subscribe,
+    unsubscribe,
+)
+
+__all__ = [
+    "CallFinished",
+    "Event",
+    "GivenUp",
+    "KeyRested",
+    "Queued",
+    "Refused",
+    "RetryScheduled",
+    "Transition",
+    "subscribe",
+    "unsubscribe",
+]

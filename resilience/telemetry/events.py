@@ -1,0 +1,186 @@
+"""What happened, as data: one frozen record for each kind of event.
+
+A machine returns what happened; its driver publishes it after it has let go of its lock.
+Logs, statistics, OpenTelemetry and `capture_events` listen.
+A listener that fails never harms a call: its error is logged once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+__all__ = [
+    "CallFinished",
+    "Event",
+    "GivenUp",
+    "KeyRested",
+    "Queued",
+    "Refused",
+    "RetryScheduled",
+    "Transition",
+    "publish",
+    "subscribe",
+    "unsubscribe",
+]
+
+Outcome = Literal["success", "failure", "refused", "cancelled"]
+Listener = Callable[["Event"], object]
+
+_logger = logging.getLogger("resilience.telemetry")
+_lock = threading.Lock()
+_failed: set[int] = set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The base of all events.
+
+    Attributes:
+        name: The name of the function, breaker, queue or pool that it happened to.
+    """
+
+    listeners: ClassVar[tuple[Listener, ...]] = ()
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled(Event):
+    """An attempt failed and another one follows; also what `before_retry` gets.
+
+    Attributes:
+        attempt: The number of the attempt that failed: 1, 2, …
+        max_retries: How many retries there may be.
+        delay: Seconds until the next attempt.
+        source: Who chose the delay: "backoff", or the "server".
+        exception: What the attempt raised, or None if its result asks for a retry.
+        result: What the attempt returned, if that asks for a retry.
+        elapsed: Seconds since the call began; None where nothing needed to know.
+        reason: The kind of failure: "transient", "rate_limit", …, or "result".
+    """
+
+    attempt: int
+    max_retries: int
+    delay: float
+    source: Literal["backoff", "server"]
+    exception: BaseException | None
+    result: object
+    elapsed: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp(Event):
+    """A call that could have been retried is not, or not any more.
+
+    Attributes:
+        attempts: How many attempts were made.
+        reason: Why there is no further one.
+        exception: The last real error, or None where a result was not good enough.
+    """
+
+    attempts: int
+    reason: str
+    exception: BaseException | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition(Event):
+    """A circuit breaker changed its state; also what `on_transition` gets.
+
+    Attributes:
+        from_: The state before: "CLOSED", "OPEN", "HALF-OPEN" or "DISABLED".
+        to: The state after.
+        reason: "failure_threshold", "failure_rate", "slow_call_rate", "reset_timeout",
+            "probe_succeeded", "probe_failed" or "manual".
+    """
+
+    from_: str
+    to: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued(Event):
+    """A call had to wait for its permit, and got it.
+
+    Attributes:
+        priority: 0 high, 1 normal, 2 low.
+        waited: Seconds.
+    """
+
+    priority: int
+    waited: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Event):
+    """A call was not even tried.
+
+    Attributes:
+        reason: "circuit_open", "queue_full", "queue_timeout", "queue_closed", "no_key" or
+            "deadline".
+        retry_after: Seconds until it makes sense to come back, or None.
+    """
+
+    reason: str
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRested(Event):
+    """An entry of a key pool is not handed out for a while.
+
+    Attributes:
+        key_name: The name of the entry, never the key.
+        seconds: How long it rests.
+        reason: "rate_limit", or "key" where the key itself was rejected.
+    """
+
+    key_name: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFinished(Event):
+    """One logical call ended; made only while somebody listens.
+
+    Attributes:
+        outcome: "success", "failure", "refused" or "cancelled".
+        duration: Seconds, retries and waits included.
+        exception: What it raised, or None.
+    """
+
+    outcome: Outcome
+    duration: float
+    exception: BaseException | None
+
+
+def subscribe(listener: Listener, *kinds: type[Event]) -> None:
+    """Call `listener` for each event of these kinds, or of all kinds."""
+    with _lock:
+        for kind in kinds or Event.__subclasses__():
+            kind.listeners = (*kind.listeners, listener)
+
+
+def unsubscribe(listener: Listener) -> None:
+    """Stop calling `listener`."""
+    with _lock:
+        for kind in Event.__subclasses__():
+            kind.listeners = tuple(each for each in kind.listeners if each is not listener)
+
+
+def publish(event: Event) -> None:
+    """Tell everybody who listens to this kind of event; never raises an `Exception`."""
+    for listener in type(event).listeners:
+        try:
+            listener(event)
+        except Exception:
+            if id(listener) not in _failed:
+                _failed.add(id(listener))
+                _logger.exception("a listener failed and goes on being called: %r", listener)
