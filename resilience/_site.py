@@ -1,0 +1,121 @@
+"""Where a decorator stands: the function, how it is called, and what stands around it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from resilience._rules import check_all
+from resilience.telemetry.opentelemetry import SpanDescription
+from resilience.telemetry.statistics import CallStatistics
+
+__all__ = ["Common", "Layer", "Shape", "Site", "shape_of"]
+
+Shape = Literal["function", "coroutine function", "generator", "async generator"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What a layer may know about the place where it works.
+
+    Attributes:
+        name: The name in statistics, spans, logs and errors.
+        function: The decorated function itself.
+        shape: How it is called.
+        statistics: The record of its calls, or None where metrics are off.
+        outside: The kinds of the layers around this one, the outermost first.
+        inside: The kinds of the layers within this one.
+        describe_span: Makes the span's description from the call's arguments, or None.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    shape: Shape
+    statistics: CallStatistics | None
+    outside: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    describe_span: Callable[..., SpanDescription] | None = None
+
+    @property
+    def is_async(self) -> bool:
+        """Whether calls are awaited."""
+        return self.shape in ("coroutine function", "async generator")
+
+    @property
+    def streams(self) -> bool:
+        """Whether the inner call returns an `Opened` stream, and what is held is held on."""
+        return self.shape in ("generator", "async generator")
+
+    @property
+    def retries(self) -> bool:
+        """Whether a retry is among the layers."""
+        return "retry" in self.inside or "retry" in self.outside
+
+    @property
+    def repeats(self) -> bool:
+        """Whether something outside may call again within the same logical call."""
+        return "retry" in self.outside or "key_pool" in self.outside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """The arguments that every decorator takes."""
+
+    name: str | None = None
+    metrics_enabled: bool = True
+
+    @classmethod
+    def take(cls, settings: dict[str, Any]) -> Common:
+        """Check these arguments and take them out of a decorator's settings."""
+        common = {name: settings.pop(name) for name in cls.__slots__ if name in settings}
+        check_all(common)
+        return cls(**common)
+
+
+class Layer(Protocol):
+    """One decorator: what it does to a call, what it shows, how it explains itself."""
+
+    @property
+    def kind(self) -> str:
+        """What it is called among the layers of a site."""
+
+    @property
+    def name(self) -> str | None:
+        """The `name=` that the user gave, or None."""
+
+    @property
+    def metrics_enabled(self) -> bool:
+        """Whether the user wants calls to be counted."""
+
+    def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        """Return `inner` with this layer around it."""
+
+    def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        """Return the coroutine function `inner` with this layer around it."""
+
+    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
+        """Return the attributes that the function gets; `call` is the whole stack."""
+
+    def live(self) -> dict[str, Any]:
+        """Return the values that statistics show as they are now."""
+
+    def explain(self) -> str:
+        """Return one line: the layer with its settings."""
+
+
+def shape_of(function: Callable[..., Any]) -> Shape:
+    """Return how `function` is called; looks through partials, bound methods and `__call__`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    candidates = [function, getattr(type(function), "__call__", None)]  # noqa: B004
+    for candidate in candidates:
+        if inspect.isasyncgenfunction(candidate):
+            return "async generator"
+        if inspect.iscoroutinefunction(candidate):
+            return "coroutine function"
+        if inspect.isgeneratorfunction(candidate):
+            return "generator"
+    return "function"

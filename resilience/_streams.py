@@ -1,0 +1,141 @@
+"""Generators and async generators under the layers.
+
+Calling a generator function runs nothing; its first step does. So the layers are put around
+*opening*: making the generator and taking its first item. Retry and change of key happen there and
+never after, because the consumer has seen something then. What a layer holds (a permit, a lease, a
+span) it holds until the stream ends, fails, is closed or is forgotten: it asks to be told by
+`Opened.on_end`.
+
+Nothing that belongs to one context (a time-out scope, a context variable's token) stays entered
+across a `yield`, since the consumer's code runs there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from functools import partial
+from typing import Any
+
+__all__ = ["Opened", "async_generator", "async_opener", "generator", "opener"]
+
+Ended = Callable[[BaseException | None], object]
+
+
+class Opened:
+    """A stream whose first item has been taken, or that ended without one."""
+
+    __slots__ = ("_listeners", "first", "has_first", "iterator", "value")
+
+    def __init__(
+        self, iterator: Any, *, has_first: bool, first: Any = None, value: Any = None
+    ) -> None:
+        self.iterator = iterator
+        self.has_first = has_first
+        self.first = first
+        self.value = value
+        self._listeners: list[Ended] = []
+
+    def on_end(self, listener: Ended) -> None:
+        """Call `listener` once, at the end, with what ended the stream: an exception or None."""
+        self._listeners.append(listener)
+
+    def end(self, error: BaseException | None) -> None:
+        """Tell everybody; the innermost layer, which asked first, hears it first."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener(error)
+
+
+def opener(function: Callable[..., Any]) -> Callable[..., Opened]:
+    """Return a function that opens the stream of a generator function."""
+
+    def call(*args: Any, **kwargs: Any) -> Opened:
+        iterator = function(*args, **kwargs)
+        try:
+            first = next(iterator)
+        except StopIteration as stop:
+            return Opened(iterator, has_first=False, value=stop.value)
+        return Opened(iterator, has_first=True, first=first)
+
+    return call
+
+
+def generator(open_stream: Callable[..., Opened]) -> Callable[..., Any]:
+    """Return the generator function that the user sees."""
+
+    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        opened = open_stream(*args, **kwargs)
+        try:
+            value = (yield from _relay(opened)) if opened.has_first else opened.value
+        except BaseException as error:
+            opened.end(error)
+            raise
+        opened.end(None)
+        return value
+
+    return call
+
+
+def _relay(opened: Opened) -> Generator[Any, Any, Any]:
+    """Pass on items, and what is sent or thrown in; the same as `yield from` after one item."""
+    iterator, item = opened.iterator, opened.first
+    opened.first = None
+    while True:
+        try:
+            sent = yield item
+        except GeneratorExit:
+            iterator.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - thrown in by the consumer: passed on
+            step = partial(iterator.throw, error)
+        else:
+            if sent is None:
+                return (yield from iterator)
+            step = partial(iterator.send, sent)
+        try:
+            item = step()
+        except StopIteration as stop:
+            return stop.value
+
+
+def async_opener(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a coroutine function that opens the stream of an async generator function."""
+
+    async def call(*args: Any, **kwargs: Any) -> Opened:
+        iterator = function(*args, **kwargs)
+        try:
+            first = await anext(iterator)
+        except StopAsyncIteration:
+            return Opened(iterator, has_first=False)
+        return Opened(iterator, has_first=True, first=first)
+
+    return call
+
+
+def async_generator(open_stream: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the async generator function that the user sees."""
+
+    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        opened = await open_stream(*args, **kwargs)
+        iterator, item, opened.first = opened.iterator, opened.first, None
+        try:
+            while opened.has_first:  # there is no `yield from` here: each step is passed on
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    await iterator.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - thrown in by the consumer
+                    step = iterator.athrow(error)
+                else:
+                    step = iterator.asend(sent)
+                try:
+                    item = await step
+                except StopAsyncIteration:
+                    break
+        except BaseException as error:
+            opened.end(error)
+            raise
+        opened.end(None)
+
+    return call

@@ -1,0 +1,85 @@
+"""Whoever waits for something that another thread or task will hand over: a thread or a task.
+
+No primitive of asyncio is kept by the shared objects, so that one object serves several event
+loops and threads at once: a waiter belongs to one wait, and is woken by a callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Protocol
+
+from resilience import _clock
+
+__all__ = ["LoopWaiter", "ThreadWaiter", "Waiter", "holder", "running_loop"]
+
+running_loop = asyncio._get_running_loop  # noqa: SLF001 - documented for loop implementers
+
+
+def holder() -> object:
+    """Return who is calling: the current task, or the thread where no task runs."""
+    if running_loop() is None:
+        return threading.get_ident()
+    return asyncio.current_task() or threading.get_ident()
+
+
+class Waiter(Protocol):
+    """What the shared objects keep of somebody who waits."""
+
+    def wake(self) -> bool:
+        """Wake it, from any thread; False where it cannot wake any more."""
+
+
+class ThreadWaiter:
+    """A thread that blocks."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wake(self) -> bool:
+        """Wake the thread."""
+        self._event.set()
+        return True
+
+    def wait(self, timeout: float | None) -> None:
+        """Block until it is woken or `timeout` seconds are over."""
+        _clock.wait(self._event, timeout)
+
+
+class LoopWaiter:
+    """A task that awaits."""
+
+    __slots__ = ("_future", "_loop")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[None] = self._loop.create_future()
+
+    def wake(self) -> bool:
+        """Wake the task; False where its loop has been closed."""
+        if running_loop() is self._loop:
+            self._resolve()
+            return True
+        try:
+            self._loop.call_soon_threadsafe(self._resolve)
+        except RuntimeError:  # the loop is closed: nobody will ever resume the task
+            return False
+        return True
+
+    async def wait(self, timeout: float | None) -> None:
+        """Suspend until it is woken or `timeout` seconds are over."""
+        if timeout is None:
+            await self._future
+            return
+        timer = _clock.call_later(self._loop, timeout, self._resolve)
+        try:
+            await self._future
+        finally:
+            timer.cancel()
+
+    def _resolve(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)

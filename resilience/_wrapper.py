@@ -1,0 +1,198 @@
+"""One wrapper, many layers: the only importer of wrapt.
+
+A decorator put on something that is already wrapped makes one wrapper with one layer more, never a
+proxy around a proxy: one logical call is one span and one record, and a stack stays cheap.
+
+`wrapt.FunctionWrapper` gives the fidelity (name, docstring, signature, `isinstance`, `inspect`).
+Its own call path probes for `__self__` and builds a bound wrapper each time; the subclass here
+puts the composed closure into a slot named `__call__` instead, where the interpreter finds it
+directly: 1.4 plain closures a call instead of 6.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from types import MethodType
+from typing import Any, NoReturn
+
+import wrapt
+
+from resilience import _order
+from resilience._rules import fail
+from resilience._site import Layer, Site, shape_of
+from resilience._streams import async_generator, async_opener, generator, opener
+from resilience.telemetry.calls import observe_async, observe_sync
+from resilience.telemetry.statistics import statistics_of
+
+__all__ = ["Wrapper", "decorate", "wrapper_of"]
+
+
+def _never_called(*_: object) -> NoReturn:
+    msg = "the slot __call__ answers every call"
+    raise AssertionError(msg)
+
+
+class Wrapper(wrapt.FunctionWrapper[Any, Any]):
+    """A function with layers; whatever is not the toolkit's is the function's own."""
+
+    __slots__ = ("__call__", "_self_handles", "_self_layers", "_self_site")
+
+    def __init__(
+        self, function: Callable[..., Any], layers: tuple[Layer, ...], describe_span: Any = None
+    ) -> None:
+        super().__init__(function, _never_called)
+        self._self_layers = layers
+        self._self_site = site_of(function, layers, describe_span)
+        call = compose(self._self_site, layers)
+        # The proxy hands `self.__call__ = …` on to the function; the slot takes it.
+        Wrapper.__dict__["__call__"].__set__(self, call)
+        if self._self_site.statistics is not None:
+            for layer in layers:
+                self._self_site.statistics.watch(layer.kind, layer.live)
+        self._self_handles = {
+            name: handle for layer in layers[::-1] for name, handle in layer.handles(call).items()
+        }
+
+    @property
+    def site(self) -> Site:
+        """Where the layers stand."""
+        return self._self_site
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, the outermost first."""
+        return self._self_layers
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        return (
+            _Bound(self, instance) if "submit" in self._self_handles else MethodType(self, instance)
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        handles = self._self_handles
+        return handles[name] if name in handles else getattr(self.__wrapped__, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self.__wrapped__), *self._self_handles})
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(layer.kind for layer in self._self_layers)
+        return f"<{self.__wrapped__!r} with {kinds}>"
+
+    def __reduce__(self) -> str:
+        """Pickle like a function: by reference to its module and qualified name."""
+        return self.__wrapped__.__qualname__
+
+    def __reduce_ex__(self, protocol: object) -> str:
+        return self.__reduce__()
+
+
+class _Bound(wrapt.ObjectProxy[Any]):
+    """A bound method whose `submit` and the like are bound as well."""
+
+    __slots__ = ("__call__", "_self_handles")
+
+    def __init__(self, wrapper: Wrapper, instance: object) -> None:
+        method = MethodType(wrapper, instance)
+        super().__init__(method)
+        self._self_handles = wrapper._self_handles
+        _Bound.__dict__["__call__"].__set__(self, method)
+
+    def __getattr__(self, name: str) -> Any:
+        method = self.__wrapped__
+        if name not in self._self_handles:
+            return getattr(method, name)
+        handle = self._self_handles[name]
+        binds = inspect.isfunction(handle) and getattr(handle, "binds", False)
+        return MethodType(handle, method.__self__) if binds else handle
+
+    def __reduce__(self) -> Any:
+        return self.__wrapped__.__reduce__()
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return self.__reduce__()
+
+
+def decorate(function: Any, *make_layers: Callable[[str], Layer], describe_span: Any = None) -> Any:
+    """Return `function` with these layers more, the outermost first.
+
+    Each `make_layer` gets the function's name. Class and static methods are decorated inside, so
+    that both orders of the decorators mean the same.
+    """
+    if isinstance(function, classmethod | staticmethod):
+        return type(function)(decorate(function.__func__, *make_layers))
+    bare, inner = _unwrapped(function)
+    if not callable(bare):
+        fail("function", "must be callable", bare)
+    name = _name_of(bare)
+    layers = (*(make_layer(name) for make_layer in make_layers), *inner)
+    for index in range(len(make_layers)):
+        _order.check(_kinds(layers[index:]), name)
+    wrapper = wrapper_of(function)
+    if describe_span is None and wrapper is not None:
+        describe_span = wrapper._self_site.describe_span
+    return Wrapper(bare, layers, describe_span)
+
+
+def wrapper_of(function: Any) -> Wrapper | None:
+    """Return the wrapper behind a decorated function or a method of it, or None."""
+    if isinstance(function, classmethod | staticmethod):
+        function = function.__func__
+    if isinstance(function, _Bound):
+        function = function.__wrapped__
+    if type(function) is MethodType:
+        function = function.__func__
+    return function if type(function) is Wrapper else None
+
+
+def compose(site: Site, layers: tuple[Layer, ...]) -> Callable[..., Any]:
+    """Return the closure that runs the function within its layers."""
+    call = site.function
+    if site.streams:
+        call = (async_opener if site.is_async else opener)(call)
+    for index in range(len(layers) - 1, -1, -1):
+        layer = layers[index]
+        here = replace(site, outside=_kinds(layers[:index]), inside=_kinds(layers[index + 1 :]))
+        call = (layer.asynchronous if site.is_async else layer.sync)(call, here)
+    if site.statistics is not None:
+        call = (observe_async if site.is_async else observe_sync)(call, site, site.statistics)
+    if site.streams:
+        call = (async_generator if site.is_async else generator)(call)
+    return call
+
+
+def site_of(function: Callable[..., Any], layers: tuple[Layer, ...], describe_span: Any) -> Site:
+    """Return the site of a whole stack; the outermost `name=` names it."""
+    given = (layer.name for layer in layers if layer.name is not None)
+    name = next(given, None) or _name_of(function)
+    metrics_enabled = all(layer.metrics_enabled for layer in layers)
+    return Site(
+        name=name,
+        function=function,
+        shape=shape_of(function),
+        statistics=statistics_of(name) if metrics_enabled else None,
+        inside=_kinds(layers),
+        describe_span=describe_span,
+    )
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or type(function).__qualname__
+
+
+def _kinds(layers: tuple[Layer, ...]) -> tuple[str, ...]:
+    return tuple(layer.kind for layer in layers)
+
+
+def _unwrapped(function: Any) -> tuple[Any, tuple[Layer, ...]]:
+    """Return the bare function, bound if it was, and the layers that it has."""
+    wrapper = wrapper_of(function)
+    if wrapper is None:
+        return function, ()
+    bare = wrapper.__wrapped__
+    instance = None if function is wrapper else function.__self__
+    return (bare if instance is None else MethodType(bare, instance)), wrapper._self_layers
