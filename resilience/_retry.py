@@ -1,0 +1,239 @@
+"""`@retry`: call again what failed and may succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from resilience import _clock
+from resilience._context import check_deadline, deadlines
+from resilience._hooks import finish_guarded
+from resilience._recovery import Recovery, current_epoch
+from resilience._retry_options import On, RetryOptions
+from resilience._site import Common
+from resilience._waiters import running_loop
+from resilience._warnings import warn
+from resilience._wrapper import decorate
+
+if TYPE_CHECKING:
+    from resilience._budget import RetryBudget
+    from resilience._site import Site
+    from resilience.telemetry.events import RetryScheduled
+
+__all__ = ["RetryLayer", "retry"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def retry(function: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+@overload
+def retry(
+    *,
+    max_retries: int = 5,
+    initial_retry_delay: float = 1.0,
+    backoff_factor: float = 2.0,
+    max_retry_delay: float = 60.0,
+    jitter: float = 0.5,
+    on: On = None,
+    retry_result: Callable[[Any], bool] | None = None,
+    max_elapsed: float | None = None,
+    budget: RetryBudget | None = None,
+    before_retry: Callable[[RetryScheduled], object] | None = None,
+    retry_nested: bool = False,
+    metrics_enabled: bool = True,
+    name: str | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def retry(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+    """Call the function again when it fails in a way that may pass.
+
+    The delay before retry n is `initial_retry_delay · backoff_factor^(n-1)`, at most
+    `max_retry_delay`, less a random part of up to `jitter`.
+    A server's hint (Retry-After and the like) replaces it where it is longer, and is never
+    undercut; a hint that is longer than `max_retry_delay`, or that would pass the deadline, ends
+    the call at once.
+    Serves functions, coroutine functions, generators and async generators (the last two until
+    their first item), methods, class and static methods. Thread-safe.
+
+    Args:
+        function: The function, where the decorator is used bare.
+        max_retries: Retries after the first attempt (5); 0 turns retrying off.
+        initial_retry_delay: Seconds before the first retry (1).
+        backoff_factor: Each delay is the previous one times this (2).
+        max_retry_delay: The longest delay in seconds (60).
+        jitter: The random part of a delay, 0 to 1 (0.5).
+        on: Exception types, or a predicate, that say what is retried. Default: every `Exception`
+            unless it says that it is permanent (`resilience.classify`).
+        retry_result: A predicate: whether a returned value is to be retried.
+        max_elapsed: Seconds after which no retry begins (None: no limit).
+        budget: A `RetryBudget`, shared by functions that call one service.
+        before_retry: Called before each wait with one `RetryScheduled` record; for coroutine
+            functions it may be one itself.
+        retry_nested: Whether to repeat what a retry inside has already given up on (False).
+        metrics_enabled: Whether calls are counted and timed (True).
+        name: The name in statistics, spans, logs and notes (the function's qualified name).
+
+    Raises:
+        SettingsError: for an unknown setting or a value that breaks its rule; at decoration.
+
+    The last real exception is raised as it is, with a note of how many attempts were made; with
+    `retry_result`, the last result is returned.
+    """
+    common = Common.take(settings)
+    layer = RetryLayer(RetryOptions.of(settings), common)
+
+    def decorator(function: Callable[..., Any]) -> Any:
+        return decorate(function, lambda _: layer)
+
+    return decorator if function is None else decorator(function)
+
+
+class RetryLayer:
+    """The layer that `@retry` adds; it keeps nothing between calls, so functions may share it."""
+
+    kind = "retry"
+
+    def __init__(self, options: RetryOptions, common: Common) -> None:
+        self._options = options
+        self.name = common.name
+        self.metrics_enabled = common.metrics_enabled
+
+    def sync(  # noqa: C901 - two closures, counted as one
+        self, inner: Callable[..., Any], site: Site
+    ) -> Callable[..., Any]:
+        """Return `inner` repeated; the success path adds a `try` and three look-ups."""
+        options, name = self._options, site.name
+        begin = self._begin if options.counts_calls else None
+        takes_any_result = options.retry_result is None
+        sleep = _Sleeper(name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if deadlines.in_use:
+                check_deadline(name)
+            started = begin() if begin else None
+            epoch = current_epoch.value
+            try:
+                result = inner(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - the recovery decides
+                recovery = Recovery(options, site, started, epoch)
+                recovery.failed(error)
+            else:
+                if takes_any_result:
+                    return result
+                recovery = Recovery(options, site, started, epoch)
+                if recovery.accepts(result):
+                    return result
+            return repeat(recovery, args, kwargs)
+
+        def repeat(recovery: Recovery, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            with recovery:
+                while (scheduled := recovery.next()) is not None:
+                    recovery.before_retry(scheduled)
+                    sleep(scheduled.delay)
+                    try:
+                        result = inner(*args, **kwargs)
+                    except Exception as error:  # noqa: BLE001 - the recovery decides
+                        recovery.failed(error)
+                    else:
+                        if recovery.accepts(result):
+                            return result
+                return recovery.last_result
+
+        return call
+
+    def asynchronous(  # noqa: C901 - two closures, counted as one
+        self, inner: Callable[..., Any], site: Site
+    ) -> Callable[..., Any]:
+        """Return the coroutine function `inner` repeated; as `sync`, but for `await`."""
+        options, name = self._options, site.name
+        begin = self._begin if options.counts_calls else None
+        takes_any_result = options.retry_result is None
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if deadlines.in_use:
+                check_deadline(name)
+            started = begin() if begin else None
+            epoch = current_epoch.value
+            try:
+                result = await inner(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - the recovery decides
+                recovery = Recovery(options, site, started, epoch)
+                recovery.failed(error)
+            else:
+                if takes_any_result:
+                    return result
+                recovery = Recovery(options, site, started, epoch)
+                if recovery.accepts(result):
+                    return result
+            return await repeat(recovery, args, kwargs)
+
+        async def repeat(recovery: Recovery, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            with recovery:
+                while (scheduled := recovery.next()) is not None:
+                    await finish_guarded(recovery.before_retry(scheduled))
+                    await _clock.sleep_async(scheduled.delay)
+                    try:
+                        result = await inner(*args, **kwargs)
+                    except Exception as error:  # noqa: BLE001 - the recovery decides
+                        recovery.failed(error)
+                    else:
+                        if recovery.accepts(result):
+                            return result
+                return recovery.last_result
+
+        return call
+
+    def _begin(self) -> float:
+        """Count the call in the budget and return when it began."""
+        if self._options.budget is not None:
+            self._options.budget.call()
+        return _clock.now()
+
+    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
+        """Return nothing: a retry keeps no state to look at."""
+        return {}
+
+    def live(self) -> dict[str, Any]:
+        """Return nothing, for the same reason."""
+        return {}
+
+    def explain(self) -> str:
+        """Return the layer with its settings."""
+        policy = self._options.policy
+        backoff = policy.backoff
+        return (
+            f"retry: max_retries={policy.max_retries}, initial_retry_delay={backoff.initial:g} s, "
+            f"backoff_factor={backoff.factor:g}, max_retry_delay={backoff.maximum:g} s, "
+            f"jitter={backoff.jitter:g}"
+        )
+
+    def worst_case(self) -> tuple[int, float]:
+        """Return the most attempts, and the most seconds of computed back-off between them."""
+        policy = self._options.policy
+        delays = (policy.backoff.delay(n + 1, 0.0) for n in range(policy.max_retries))
+        return policy.max_retries + 1, sum(delays)
+
+
+class _Sleeper:
+    """Sleeps, and says once that a sleep inside a running event loop stops the whole loop."""
+
+    __slots__ = ("_name", "_warned")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._warned = False
+
+    def __call__(self, seconds: float) -> None:
+        if running_loop() is not None and not self._warned:
+            self._warned = True
+            warn(
+                f"{self._name}: a retry sleeps inside a running event loop and stops all its "
+                "tasks; decorate a coroutine function, or call this in a thread",
+                RuntimeWarning,
+            )
+        _clock.sleep(seconds)

@@ -1,0 +1,97 @@
+"""What can be set on a retry, checked once, when the decorator is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from resilience._budget import RetryBudget
+from resilience._core.backoff import Backoff
+from resilience._core.retry import RetryPolicy
+from resilience._rules import check_all, fail
+from resilience.settings import reject_unknown
+from resilience.telemetry.events import RetryScheduled
+
+__all__ = ["On", "RetryOptions", "predicate"]
+
+On = type[BaseException] | tuple[type[BaseException], ...] | Callable[[Exception], bool] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryOptions:
+    """What the user chose."""
+
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    on: Callable[[Exception], bool] | None = None
+    retry_result: Callable[[Any], bool] | None = None
+    before_retry: Callable[[RetryScheduled], object] | None = None
+    budget: RetryBudget | None = None
+    retry_nested: bool = False
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> RetryOptions:
+        """Return the options for the decorator's arguments; what is left out has its default."""
+        reject_unknown(settings, _KNOWN, "retry")
+        check_all(settings)
+        budget = settings.get("budget")
+        if budget is not None and not isinstance(budget, RetryBudget):
+            fail("budget", "must be a RetryBudget, or None", budget)
+        return cls(
+            policy=_policy(settings),
+            on=predicate("on", settings.get("on")),
+            retry_result=settings.get("retry_result"),
+            before_retry=settings.get("before_retry"),
+            budget=budget,
+            retry_nested=bool(settings.get("retry_nested", False)),
+        )
+
+    @property
+    def counts_calls(self) -> bool:
+        """Whether the beginning of a call matters: for its time, or for the budget."""
+        needs_time = self.policy.max_elapsed is not None or self.before_retry is not None
+        return needs_time or self.budget is not None
+
+
+_BACKOFF = {
+    "initial_retry_delay": "initial",
+    "backoff_factor": "factor",
+    "max_retry_delay": "maximum",
+    "jitter": "jitter",
+}
+_KNOWN = frozenset(_BACKOFF) | {
+    "before_retry",
+    "budget",
+    "max_elapsed",
+    "max_retries",
+    "on",
+    "retry_nested",
+    "retry_result",
+}
+
+
+def _policy(settings: Mapping[str, Any]) -> RetryPolicy:
+    backoff = {field: settings[name] for name, field in _BACKOFF.items() if name in settings}
+    others = {name: settings[name] for name in ("max_retries", "max_elapsed") if name in settings}
+    return RetryPolicy(backoff=Backoff(**backoff), **others)
+
+
+def predicate(setting: str, on: On) -> Callable[[Exception], bool] | None:
+    """Return the question that exception types or a predicate ask; None asks `classify`."""
+    if on is None:
+        return None
+    kinds: tuple[Any, ...] = on if isinstance(on, tuple) else (on,)
+    if kinds and all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        return lambda error: _is_all(error, kinds)
+    if isinstance(on, type | tuple) or not callable(on):
+        fail(setting, "must be an exception type, a tuple of them, a predicate, or None", on)
+    return on
+
+
+def _is_all(error: BaseException, kinds: tuple[Any, ...]) -> bool:
+    """Return whether the error, or every member of a group, is of one of these types."""
+    if isinstance(error, kinds):
+        return True
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_all(member, kinds) for member in error.exceptions)
+    return False
