@@ -1,0 +1,257 @@
+"""`@circuit_breaker`: fail fast while a service is down."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from resilience import _clock, _fork
+from resilience._circuit_breaker import CircuitBreaker
+from resilience._context import check_deadline, deadlines
+from resilience._retry_options import On
+from resilience._rules import check, fail
+from resilience._site import Common
+from resilience._wrapper import decorate
+
+if TYPE_CHECKING:
+    from resilience._site import Site
+    from resilience.telemetry.events import Transition
+
+__all__ = ["BreakerLayer", "circuit_breaker"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MOST_KEYS = 1_000  # breakers of one function: a key with endless values must not fill the memory
+
+
+@overload
+def circuit_breaker(function: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+@overload
+def circuit_breaker(
+    breaker: CircuitBreaker, /, *, metrics_enabled: bool = True
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+@overload
+def circuit_breaker(
+    *,
+    failure_threshold: int | None = 5,
+    reset_timeout: float = 30.0,
+    half_open_max_calls: int = 1,
+    success_threshold: int = 1,
+    failure_rate: float | None = None,
+    minimum_calls: int = 10,
+    window: int | timedelta = 100,
+    slow_call_duration: float | None = None,
+    slow_call_rate: float | None = None,
+    max_reset_timeout: float | None = None,
+    counts: On = None,
+    key: Callable[..., Any] | None = None,
+    on_transition: Callable[[Transition], object] | None = None,
+    metrics_enabled: bool = True,
+    name: str | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def circuit_breaker(target: Any = None, /, **settings: Any) -> Any:
+    """Refuse calls with `CircuitOpenError` while the service behind the function is down.
+
+    Used bare, with settings, or with a `CircuitBreaker` to share; the settings are those of
+    `CircuitBreaker`.
+    The object is `fn.circuit_breaker`. Thread-safe.
+
+    Args:
+        target: The function, or a `CircuitBreaker` that several functions share.
+        key: A function of the call's arguments: one breaker for each value that it returns, at
+            most 1,000 of them (the longest unused is forgotten), in the read-only mapping
+            `fn.circuit_breakers`. What it raises is raised to the caller.
+
+    Raises:
+        SettingsError: for an unknown setting or a value that breaks its rule; at decoration.
+    """
+    shared = target if isinstance(target, CircuitBreaker) else None
+    common = Common.take(settings)
+    key = settings.pop("key", None)
+    check("key", key)
+    if shared is not None and (settings or key or common.name):
+        fail(
+            "circuit_breaker",
+            "takes no settings beside a CircuitBreaker, which has its own",
+            shared,
+        )
+    CircuitBreaker(**settings)  # a mistake shows here, at the line of the decorator
+
+    def make_layer(name: str) -> BreakerLayer:
+        def make(suffix: str) -> CircuitBreaker:
+            return CircuitBreaker(name=(common.name or name) + suffix, **settings)
+
+        return BreakerLayer(make, key, common, shared)
+
+    def decorator(function: Callable[..., Any]) -> Any:
+        return decorate(function, make_layer)
+
+    return decorator if target is None or shared is not None else decorator(target)
+
+
+class BreakerLayer:
+    """The layer that `@circuit_breaker` adds."""
+
+    kind = "circuit_breaker"
+
+    def __init__(
+        self,
+        make: Callable[[str], CircuitBreaker],
+        key: Callable[..., Any] | None,
+        common: Common,
+        shared: CircuitBreaker | None = None,
+    ) -> None:
+        self._key = key
+        self.breaker = shared or make("")
+        self.breakers = KeyedBreakers(make) if key is not None else None
+        self.name = common.name
+        self.metrics_enabled = common.metrics_enabled
+
+    def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        """Return `inner` behind the breaker, or behind one for each key."""
+        if self._key is None:
+            return _sync(self.breaker, inner, site)
+        choose = self._choose(_sync, inner, site)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return choose(args, kwargs)(*args, **kwargs)
+
+        return call
+
+    def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        """Return the coroutine function `inner` behind the breaker, or one for each key."""
+        if self._key is None:
+            return _async(self.breaker, inner, site)
+        choose = self._choose(_async, inner, site)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await choose(args, kwargs)(*args, **kwargs)
+
+        return call
+
+    def _choose(self, driver: Any, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        key, breakers = self._key, self.breakers
+
+        def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            assert key is not None and breakers is not None  # noqa: S101, PT018 - for the checker
+            return driver(breakers.get_or_make(key(*args, **kwargs)), inner, site)
+
+        return choose
+
+    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
+        """Return the breaker, and the mapping of those that `key=` made."""
+        return {"circuit_breaker": self.breaker, "circuit_breakers": self.breakers or _NONE}
+
+    def live(self) -> dict[str, Any]:
+        """Return the values that statistics show as they are now."""
+        return {"circuit_state": self.breaker.state}
+
+    def explain(self) -> str:
+        """Return the layer with its settings."""
+        rules = self.breaker.machine.rules
+        opens = [f"failure_threshold={rules.failure_threshold}"] if rules.failure_threshold else []
+        opens += [f"failure_rate={rules.failure_rate:g}"] if rules.failure_rate else []
+        opens += [f"slow_call_rate={rules.slow_call_rate:g}"] if rules.slow_call_rate else []
+        per_key = ", one for each key" if self._key else ""
+        return (
+            f"circuit_breaker: {', '.join(opens)}, reset_timeout={rules.reset_timeout:g} s{per_key}"
+        )
+
+
+def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+    """Return `inner` behind one breaker; while it is closed and well, no lock is taken."""
+    machine, streams, name = breaker.machine, site.streams, site.name
+    always, timed = machine.rules.windowed, breaker.slow_from is not None
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if deadlines.in_use:
+            check_deadline(name)
+        permit = machine.permit if machine.closed else breaker.admit()
+        started = _clock.now() if timed else None
+        try:
+            result = inner(*args, **kwargs)
+        except BaseException as error:
+            breaker.record(permit, error, started)
+            raise
+        if streams:
+            result.on_end(partial(breaker.record, permit, started=started))
+        elif machine.failures or always or not machine.closed:
+            breaker.record(permit, None, started)
+        return result
+
+    return call
+
+
+def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+    """Return the coroutine function `inner` behind one breaker; as `_sync`, but for `await`."""
+    machine, streams, name = breaker.machine, site.streams, site.name
+    always, timed = machine.rules.windowed, breaker.slow_from is not None
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        if deadlines.in_use:
+            check_deadline(name)
+        permit = machine.permit if machine.closed else breaker.admit()
+        started = _clock.now() if timed else None
+        try:
+            result = await inner(*args, **kwargs)
+        except BaseException as error:
+            breaker.record(permit, error, started)
+            raise
+        if streams:
+            result.on_end(partial(breaker.record, permit, started=started))
+        elif machine.failures or always or not machine.closed:
+            breaker.record(permit, None, started)
+        return result
+
+    return call
+
+
+_NONE: Mapping[Any, CircuitBreaker] = MappingProxyType({})
+
+
+class KeyedBreakers(Mapping[Any, CircuitBreaker]):
+    """One breaker for each key, made on demand; read-only, bounded, thread-safe."""
+
+    def __init__(self, make: Callable[[str], CircuitBreaker]) -> None:
+        self._make = make
+        self._breakers: OrderedDict[Any, CircuitBreaker] = OrderedDict()
+        self._lock = threading.Lock()
+        _fork.renew_after(self)
+
+    __hash__ = object.__hash__  # a mapping compares by content, but stands for itself
+
+    def get_or_make(self, key: Any) -> CircuitBreaker:
+        """Return the breaker of this key; beyond the bound the longest unused one goes."""
+        with self._lock:
+            breaker = self._breakers.get(key)
+            if breaker is None:
+                breaker = self._breakers[key] = self._make(f"[{key}]")
+                if len(self._breakers) > MOST_KEYS:
+                    self._breakers.popitem(last=False)
+            self._breakers.move_to_end(key)
+            return breaker
+
+    def renew_after_fork(self) -> None:
+        """Take a new lock: the old one may have been held by a thread that does not exist here."""
+        self._lock = threading.Lock()
+
+    def __getitem__(self, key: Any) -> CircuitBreaker:
+        return self._breakers[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(tuple(self._breakers))
+
+    def __len__(self) -> int:
+        return len(self._breakers)

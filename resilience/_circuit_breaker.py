@@ -1,0 +1,219 @@
+"""`CircuitBreaker`: the object. Its machine is `_core.breaker`, its layer `_breaker_layer`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from resilience import _clock, _fork
+from resilience._core.breaker import Breaker, Outcome
+from resilience._core.breaker_states import BreakerRules
+from resilience._hooks import guarded
+from resilience._retry_options import predicate
+from resilience._rules import check_all, fail
+from resilience.classify import classify
+from resilience.errors import CircuitOpenError
+from resilience.settings import reject_unknown
+from resilience.telemetry.events import Transition, publish
+
+__all__ = ["CircuitBreaker"]
+
+
+class CircuitBreaker:
+    """Stops calling a service that fails, and tries it again after a while.
+
+    CLOSED: everybody passes. OPEN: everybody is refused with `CircuitOpenError` for
+    `reset_timeout` seconds. HALF-OPEN: `half_open_max_calls` at a time pass as probes, everybody
+    else is refused; `success_threshold` successes close it, one failure opens it again.
+    Only failures of the service count (`resilience.classify`: transient errors), not rate limits,
+    the caller's own mistakes or cancellation.
+    Give one object to all functions that call one service: `@circuit_breaker(breaker)`.
+    Thread-safe, and shared by threads and event loops.
+
+    Args:
+        failure_threshold: Consecutive failures that open it, at least 1 (5). With `failure_rate`
+            it counts only if it is given as well; None: only rates count.
+        reset_timeout: Seconds that it stays open before a probe, at least 0 (30).
+        half_open_max_calls: Probes at a time, at least 1 (1).
+        success_threshold: Successful probes that close it, at least 1 (1).
+        failure_rate: Share of failures in the window that opens it, above 0, at most 1 (None).
+        minimum_calls: Calls in the window before a rate counts, at least 1 (10).
+        window: The last calls that rates look at: a number (100), or a `timedelta`.
+        slow_call_duration: Seconds from which a call counts as slow (None).
+        slow_call_rate: Share of slow calls that opens it, above 0, at most 1 (None).
+        max_reset_timeout: Each opening in a row lasts twice as long, up to this many seconds
+            (None: always `reset_timeout`).
+        counts: Exception types, or a predicate, that say what a failure is (None: by
+            `classify`).
+        name: The name in errors, logs and telemetry.
+        on_transition: Called after each change of state with one `Transition` record.
+
+    Raises:
+        SettingsError: for an unknown setting or a value that breaks its rule.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_counts",
+        "_lock",
+        "_on_transition",
+        "machine",
+        "name",
+        "slow_from",
+    )
+
+    def __init__(self, **settings: Any) -> None:
+        reject_unknown(settings, KNOWN, "CircuitBreaker")
+        check_all(settings)
+        self.name: str = settings.pop("name", None) or "circuit_breaker"
+        self._on_transition = settings.pop("on_transition", None)
+        self._counts = predicate("counts", settings.pop("counts", None))
+        self.slow_from: float | None = settings.pop("slow_call_duration", None)
+        self.machine = Breaker(_rules(settings, self.slow_from))
+        self._lock = threading.Lock()
+        _fork.renew_after(self)
+
+    @property
+    def state(self) -> str:
+        """The state: "CLOSED", "OPEN", "HALF-OPEN" (a probe would pass) or "DISABLED"."""
+        with self._lock:
+            return self.machine.name(_clock.now())
+
+    @property
+    def failure_count(self) -> int:
+        """Consecutive failures while it is closed."""
+        return self.machine.failures
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until a probe may pass; None where it is not open, or is held open."""
+        with self._lock:
+            return self.machine.state.retry_after(_clock.now())
+
+    def open(self) -> None:
+        """Open it and hold it open until `close()`."""
+        self._change(lambda: self.machine.hold_open(_clock.now()))
+
+    def close(self) -> None:
+        """Close it and forget what was counted."""
+        self._change(self.machine.close)
+
+    def disable(self) -> None:
+        """Let everybody pass and count nothing, until `enable()`."""
+        self._change(self.machine.disable)
+
+    def enable(self) -> None:
+        """Work again after `disable()`, closed."""
+        self._change(self.machine.enable)
+
+    def admit(self) -> int:
+        """Return a permit for one call, or raise `CircuitOpenError`; `record` takes it back."""
+        now = _clock.now()
+        with self._lock:
+            permit = self.machine.admit(now)
+            retry_after = self.machine.state.retry_after(now) if permit is None else None
+            moves = self._take_moves()
+        self._announce(moves)
+        if permit is None:
+            when = (
+                "until it is closed by hand" if retry_after is None else f"for {retry_after:.3g} s"
+            )
+            msg = f"circuit {self.name!r} is open {when}"
+            raise CircuitOpenError(msg, name=self.name, retry_after=retry_after)
+        return permit
+
+    def record(
+        self, permit: int, error: BaseException | None, started: float | None = None
+    ) -> None:
+        """Take the outcome of a call: the exception that it raised, or None for a success.
+
+        `started` is when the call began, where slow calls count.
+        An answer that was admitted before the last change of state changes nothing.
+        """
+        outcome: Outcome = "success" if error is None else self._outcome_of(error)
+        now = _clock.now()
+        is_timed = self.slow_from is not None and started is not None
+        slow = is_timed and now - started >= self.slow_from  # type: ignore[operator]
+        with self._lock:
+            self.machine.record(permit, outcome, now, slow=slow)
+            moves = self._take_moves()
+        self._announce(moves)
+
+    def _outcome_of(self, error: BaseException) -> Outcome:
+        verdict = classify(error)
+        if verdict.kind == "neutral":
+            return "neutral"
+        counts = verdict.is_failure if self._counts is None else guarded(self._counts, error)
+        return "failure" if counts else "neutral"
+
+    def _change(self, change: Callable[[], None]) -> None:
+        with self._lock:
+            change()
+            moves = self._take_moves()
+        self._announce(moves)
+
+    def _take_moves(self) -> list[Any]:
+        machine = self.machine
+        if not machine.transitions:
+            return machine.transitions
+        moves, machine.transitions = machine.transitions, []
+        return moves
+
+    def _announce(self, moves: list[Any]) -> None:
+        """Tell everybody, after the lock was let go: a listener may use this very breaker."""
+        for move in moves:
+            record = Transition(
+                name=self.name, from_=move.source, to=move.target, reason=move.reason
+            )
+            publish(record)
+            if self._on_transition is not None:
+                guarded(self._on_transition, record)
+
+    def renew_after_fork(self) -> None:
+        """Take a new lock: the old one may have been held by a thread that does not exist here."""
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<CircuitBreaker {self.name!r} {self.state}>"
+
+
+KNOWN = frozenset(
+    {
+        "counts",
+        "failure_rate",
+        "failure_threshold",
+        "half_open_max_calls",
+        "max_reset_timeout",
+        "minimum_calls",
+        "name",
+        "on_transition",
+        "reset_timeout",
+        "slow_call_duration",
+        "slow_call_rate",
+        "success_threshold",
+        "window",
+    }
+)
+
+
+def _rules(settings: dict[str, Any], slow_from: float | None) -> BreakerRules:
+    """Return the machine's rules; what depends on two settings is checked here."""
+    rates = settings.get("failure_rate"), settings.get("slow_call_rate")
+    if (slow_from is None) != (rates[1] is None):
+        fail("slow_call_rate", "and slow_call_duration must be given together", rates[1])
+    if "failure_threshold" not in settings and rates != (None, None):
+        settings["failure_threshold"] = None
+    if settings.get("failure_threshold", 5) is None and rates == (None, None):
+        fail("failure_threshold", "must be given where no rate is", None)
+    window = settings.get("window", 100)
+    if isinstance(window, timedelta):
+        settings["window_seconds"] = window.total_seconds()
+        del settings["window"]
+    elif rates != (None, None) and settings.get("minimum_calls", 10) > window:
+        fail("minimum_calls", f"must be at most window={window}", settings.get("minimum_calls", 10))
+    longest, first = settings.get("max_reset_timeout"), settings.get("reset_timeout", 30.0)
+    if longest is not None and longest < first:
+        fail("max_reset_timeout", f"must be at least reset_timeout={first:g}", longest)
+    return BreakerRules(**settings)
