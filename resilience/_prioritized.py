@@ -1,0 +1,196 @@
+"""`@prioritized`: a limit on how many run, and a fair, bounded line for the others."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from resilience._context import Priority, as_priority, check_deadline, deadlines
+from resilience._jobs import CoroutineJob, Job
+from resilience._queue import PriorityQueue
+from resilience._rules import fail
+from resilience._site import Common
+from resilience._waiters import holder
+from resilience._workers import Workers
+from resilience._wrapper import decorate
+
+if TYPE_CHECKING:
+    from resilience._prioritized_types import Prioritized
+    from resilience._site import Site
+
+__all__ = ["QueueLayer", "prioritized"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def prioritized(function: Callable[P, R], /) -> Prioritized[P, R]: ...
+
+
+@overload
+def prioritized(
+    queue: PriorityQueue, /, *, executor: Executor | None = None, metrics_enabled: bool = True
+) -> Callable[[Callable[P, R]], Prioritized[P, R]]: ...
+
+
+@overload
+def prioritized(
+    *,
+    max_concurrent_requests: int = 5,
+    queue_size: int = 100,
+    aging: float | None = None,
+    queue_timeout: float | None = None,
+    queue_enabled: bool = True,
+    executor: Executor | None = None,
+    metrics_enabled: bool = True,
+    name: str | None = None,
+) -> Callable[[Callable[P, R]], Prioritized[P, R]]: ...
+
+
+def prioritized(target: Any = None, /, **settings: Any) -> Any:
+    """Let at most `max_concurrent_requests` calls run; the others wait by priority.
+
+    Used bare, with settings, or with a `PriorityQueue` to share; the settings are those of
+    `PriorityQueue`. The object is `fn.queue`.
+    A call runs in its caller's thread or task once it has a permit. Its priority is `priority=`
+    of the call (unless the function has a parameter of that name), else that of the surrounding
+    `with priority(...)`, else NORMAL.
+    `fn.submit(*args, **kwargs)` returns a `concurrent.futures.Future` at once and runs in a
+    worker thread, of which there are at most `max_concurrent_requests`; a coroutine function runs
+    as a task of the loop that submits it. Thread-safe.
+
+    Args:
+        target: The function, or a `PriorityQueue` that several functions share.
+        executor: Runs what is submitted, instead of threads made on demand.
+
+    Raises:
+        SettingsError: for an unknown setting or a value that breaks its rule; at decoration.
+    """
+    shared = target if isinstance(target, PriorityQueue) else None
+    common = Common.take(settings)
+    executor = settings.pop("executor", None)
+    if executor is not None and not isinstance(executor, Executor):
+        fail("executor", "must be a concurrent.futures.Executor, or None", executor)
+    if shared is not None and (settings or common.name):
+        fail("prioritized", "takes no settings beside a PriorityQueue, which has its own", shared)
+    PriorityQueue(**settings)  # a mistake shows here, at the line of the decorator
+
+    def make_layer(name: str) -> QueueLayer:
+        queue = shared or PriorityQueue(name=common.name or name, **settings)
+        return QueueLayer(queue, executor, common)
+
+    def decorator(function: Callable[..., Any]) -> Any:
+        return decorate(function, make_layer)
+
+    return decorator if target is None or shared is not None else decorator(target)
+
+
+class QueueLayer:
+    """The layer that `@prioritized` adds."""
+
+    kind = "prioritized"
+
+    def __init__(self, queue: PriorityQueue, executor: Executor | None, common: Common) -> None:
+        self.queue = queue
+        self._executor = executor or Workers(queue.name)
+        self._is_coroutine = False
+        self._takes_priority = True
+        self.name = common.name
+        self.metrics_enabled = common.metrics_enabled
+
+    def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        """Return `inner` under a permit; a free one costs the queue's lock twice."""
+        queue, streams, repeats, name = self.queue, site.streams, site.repeats, site.name
+        takes_priority = self._takes_priority = _takes_priority(site.function)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            tier = _taken(kwargs) if takes_priority and "priority" in kwargs else None
+            if deadlines.in_use:
+                check_deadline(name)
+            arrival = queue.enter(tier)
+            if arrival is None:
+                return inner(*args, **kwargs)
+            me = holder()
+            try:
+                result = inner(*args, **kwargs)
+            except BaseException as error:
+                if repeats and isinstance(error, Exception):
+                    queue.keep_place(arrival)
+                queue.leave(me, arrival)
+                raise
+            if streams:
+                result.on_end(lambda _: queue.leave(me, arrival))
+            else:
+                queue.leave(me, arrival)
+            return result
+
+        return call
+
+    def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        """Return the coroutine function `inner` under a permit; as `sync`, but for `await`."""
+        queue, streams, repeats, name = self.queue, site.streams, site.repeats, site.name
+        takes_priority = self._takes_priority = _takes_priority(site.function)
+        self._is_coroutine = True
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            tier = _taken(kwargs) if takes_priority and "priority" in kwargs else None
+            if deadlines.in_use:
+                check_deadline(name)
+            arrival = await queue.enter_async(tier)
+            if arrival is None:
+                return await inner(*args, **kwargs)
+            me = holder()
+            try:
+                result = await inner(*args, **kwargs)
+            except BaseException as error:
+                if repeats and isinstance(error, Exception):
+                    queue.keep_place(arrival)
+                queue.leave(me, arrival)
+                raise
+            if streams:
+                result.on_end(lambda _: queue.leave(me, arrival))
+            else:
+                queue.leave(me, arrival)
+            return result
+
+        return call
+
+    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
+        """Return the queue and `submit`."""
+        job_of = CoroutineJob if self._is_coroutine else Job
+
+        def submit(*args: Any, **kwargs: Any) -> Future[Any]:
+            tier = _taken(kwargs) if self._takes_priority and "priority" in kwargs else None
+            job = job_of(self.queue, call, args, kwargs, self._executor)
+            self.queue.enqueue(job, tier)
+            return job.future
+
+        submit.binds = True  # type: ignore[attr-defined] # a method's submit gets its instance
+        return {"queue": self.queue, "submit": submit}
+
+    def live(self) -> dict[str, Any]:
+        """Return the values that statistics show as they are now."""
+        return self.queue.live()
+
+    def explain(self) -> str:
+        """Return the layer with its settings."""
+        queue = self.queue
+        limits = f"max_concurrent_requests={queue.max_concurrent_requests}"
+        return f"prioritized: {limits}, queue_size={queue.queue_size}"
+
+
+def _taken(kwargs: dict[str, Any]) -> Priority | None:
+    """Take `priority=` out of a call's arguments."""
+    value = kwargs.pop("priority")
+    return None if value is None else as_priority(value)
+
+
+def _takes_priority(function: Callable[..., Any]) -> bool:
+    """Return whether `priority=` is meant for the decorator: the function has no such parameter."""
+    try:
+        return "priority" not in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a builtin that has no signature
+        return True
