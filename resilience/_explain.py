@@ -1,0 +1,50 @@
+"""`explain`: what stands around a function, and what that means at worst."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from resilience._attempt_timeout import AttemptTimeoutLayer
+from resilience._order import mistakes_of
+from resilience._pool_layer import PoolLayer
+from resilience._retry import RetryLayer
+from resilience._rules import fail
+from resilience._site import Layer
+from resilience._wrapper import wrapper_of
+
+__all__ = ["explain"]
+
+
+def explain(function: Callable[..., Any]) -> str:
+    """Return the layers of a decorated function, outermost first, its worst case and warnings.
+
+    Raises:
+        SettingsError: if the function has no layer of the toolkit.
+    """
+    wrapper = wrapper_of(function)
+    if wrapper is None:
+        fail("function", "must be decorated with this toolkit", function)
+    site, layers = wrapper.site, wrapper.layers
+    lines = [f"{site.name} ({site.shape})"]
+    lines += [f"  {number}. {layer.explain()}" for number, layer in enumerate(layers, start=1)]
+    lines.append(f"worst case: {_worst_case(layers)}")
+    lines += [f"warning: {mistake}" for mistake in mistakes_of(site.inside)]
+    return "\n".join(lines)
+
+
+def _worst_case(layers: tuple[Layer, ...]) -> str:
+    """Return the most attempts, and how long they and the waits between them may take."""
+    attempts, waits = 1, 0.0
+    for layer in layers:
+        if isinstance(layer, RetryLayer):
+            tries, seconds = layer.worst_case()
+            waits += seconds * attempts
+            attempts *= tries
+    keys = [layer.pool for layer in layers if isinstance(layer, PoolLayer)]
+    each = " on each key" if any(len(pool) > 1 for pool in keys) else ""
+    text = f"{attempts} attempt{'s' * (attempts != 1)}{each}, {waits:g} s of back-off"
+    limits = [layer.seconds for layer in layers if isinstance(layer, AttemptTimeoutLayer)]
+    if limits:
+        return f"{text} and {min(limits) * attempts:g} s of attempts; queue waits come on top"
+    return f"{text}; attempts have no time limit of their own, and queue waits come on top"
