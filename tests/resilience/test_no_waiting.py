@@ -1,0 +1,143 @@
+"""`no_waiting`: sleeps that cost nothing, on a clock whose arithmetic still holds."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import freezegun
+import pytest
+
+from resilience import _clock
+from resilience.testing import FakeClock, no_waiting
+
+
+def frozen():
+    """Real time that stands still, so that only sleeps move the clock; loops need the real one."""
+    return freezegun.freeze_time("2026-01-01", real_asyncio=True)
+
+
+def pause(run, seconds):
+    """Sleep in the flavour of the run: blocks, or returns what is to be awaited."""
+    return (_clock.sleep if run.flavour == "sync" else _clock.sleep_async)(seconds)
+
+
+def test_a_sleep_moves_the_clock_instead_of_waiting(run):
+    """An hour later by the clock, and by the date, nothing was waited for."""
+    with frozen(), no_waiting():
+        now, wall = _clock.now(), _clock.wall()
+        for _ in range(60):
+            run.call(pause, run, 60)
+
+        assert 3600 == _clock.now() - now
+        assert 3600 == _clock.wall() - wall
+
+
+@pytest.mark.parametrize("seconds", [0, -5])
+def test_a_sleep_of_nothing_moves_nothing(run, seconds):
+    """Time never goes backwards."""
+    with frozen(), no_waiting():
+        now = _clock.now()
+        run.call(pause, run, seconds)
+
+        assert 0 == _clock.now() - now
+
+
+def test_real_time_goes_on():
+    """What really passes counts as well."""
+    with frozen() as time_, no_waiting():
+        now = _clock.now()
+        _clock.sleep(10)
+        time_.tick(5)
+
+        assert 15 == _clock.now() - now
+
+
+def test_an_hour_takes_milliseconds(run):
+    """Without frozen time, too."""
+    began = time.perf_counter()
+    with no_waiting():
+        for _ in range(60):
+            run.call(pause, run, 60)
+
+    assert time.perf_counter() - began < 1
+
+
+def test_an_async_sleep_lets_others_run():
+    """Each sleep gives the other tasks one turn."""
+
+    async def main():
+        order = []
+        with no_waiting():
+            asyncio.get_running_loop().call_soon(order.append, "other")
+            await _clock.sleep_async(60)
+        return [*order, "sleeper"]
+
+    assert ["other", "sleeper"] == asyncio.run(main())
+
+
+def test_sleeps_of_several_threads_add_up():
+    """None is lost."""
+    with frozen(), no_waiting():
+        now = _clock.now()
+        threads = [
+            threading.Thread(target=lambda: [_clock.sleep(1) for _ in range(500)]) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert 2000 == _clock.now() - now
+
+
+def test_waiting_for_an_event_stays_real():
+    """It ends with the event, not before; and its time-out is real."""
+    event = threading.Event()
+    with no_waiting():
+        threading.Thread(target=event.set).start()
+        _clock.wait(event, 3600)
+
+        assert event.is_set()
+        _clock.wait(threading.Event(), 0.001)
+
+
+def test_a_timeout_stays_real():
+    """A long time-out lets work end in time; a short one ends it."""
+
+    async def main():
+        with no_waiting():
+            async with _clock.timeout(3600):
+                await _clock.sleep_async(60)
+            with pytest.raises(TimeoutError):
+                async with _clock.timeout(0.001):
+                    await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+def test_it_stands_on_the_clock_that_holds():
+    """Inside a fake clock its time is the fake one and what was slept."""
+    with FakeClock(start=100) as clock:
+        with no_waiting():
+            _clock.sleep(60)
+
+            assert 160 == _clock.now()
+            assert 100 == clock.now
+        assert 100 == _clock.now()
+
+
+def test_the_clock_before_comes_back():
+    """After leaving, also by an error, sleeps are real again."""
+    with pytest.raises(KeyError), no_waiting():
+        raise KeyError
+
+    assert _clock.system is _clock.current
+
+
+def test_it_holds_for_functions_made_before(run):
+    """The clock is looked up at each call, not when a function is made."""
+    function = run.decorate(lambda made: made, lambda: _clock.sleep(3600))
+    with no_waiting():
+        assert function() is None
