@@ -1,0 +1,36 @@
+"""The command `demo`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "--requests",
+    "count",
+    default=2_000,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many jobs each way gets.",
+)
+@click.option("--seed", default=7, show_default=True, help="Fixes the jobs and the faults.")
+def demo(count: int, seed: int) -> None:
+    """Send the same work through the same storm twice: by hand, and with the toolkit.
+
+    A local emulator of the OpenAI API throttles two keys, revokes the third, fails for four
+    seconds, cuts streams and truncates answers. The figures of the table at the end are those of
+    the server's log.
+
+    Exits with 1 if the toolkit lost a job, or sent a request without need.
+    """
+    from rich.console import Console  # noqa: PLC0415 - a command imports what it needs
+
+    from adapters.cli.demo import run  # noqa: PLC0415
+
+    if not run(Console(), count, seed):
+        sys.exit(1)
