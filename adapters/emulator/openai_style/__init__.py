@@ -1,0 +1,1 @@
+"""The dialect of OpenAI, which several other servers speak: operations, errors and headers."""

@@ -1,0 +1,17 @@
+"""The providers that the emulator speaks; a new one is its file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adapters.emulator import openai
+from adapters.emulator.protocol import Provider
+
+__all__ = ["PROVIDERS"]
+
+PROVIDERS: Mapping[str, Provider] = {
+    provider.name: provider
+    for provider in [
+        openai.PROVIDER,
+    ]
+}
