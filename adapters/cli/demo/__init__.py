@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
@@ -27,7 +27,9 @@ __all__ = ["run"]
 _WORKERS = 64  # more than there are permits, so that a queue forms
 
 
-def run(console: Console, count: int, seed: int) -> bool:
+def run(
+    console: Console, count: int, seed: int, storm: Sequence[Mapping[str, object]] = STORM
+) -> bool:
     """Run both ways, show the table, and return whether the toolkit kept its promises."""
     jobs = make_jobs(count, seed)
     console.print(
@@ -35,7 +37,7 @@ def run(console: Console, count: int, seed: int) -> bool:
         f"throttled, one is revoked after a second, and everything fails from second {OUTAGE[0]:g} "
         f"to {OUTAGE[1]:g}."
     )
-    with Emulator(seed=seed, script=STORM, keys=KEYS) as server:
+    with Emulator(seed=seed, script=storm, keys=KEYS) as server:
         plain = _plain(console, server, jobs, seed)
         server.reset()
         ours = _toolkit(console, server, jobs, seed)

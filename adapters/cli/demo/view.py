@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ _STATES = {"CLOSED": "green", "HALF-OPEN": "yellow", "OPEN": "red"}
 @contextmanager
 def watch(
     console: Console, title: str, race: Race, details: Callable[[], dict[str, str]]
-) -> Iterator[None]:
+) -> Generator[None]:
     """Show the progress of a run while it runs; one line at its end where nobody watches."""
     if not console.is_terminal:
         yield
