@@ -1,0 +1,27 @@
+"""Thin clients of model APIs, each with the whole resilience stack around every call.
+
+`from adapters import openai`, then `openai.chat(…)` or `openai.Client(…)`. A module is loaded when
+it is first asked for; loading reads no file of keys and opens no connection.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adapters import errors, openai
+
+__all__ = ["errors", "openai"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load one of the modules."""
+    if name in __all__:
+        return import_module(f"adapters.{name}")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,196 @@
+"""One request of a call: what it asks for, and what has become of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+from adapters._build import checked_request_id, is_sendable
+from adapters._masking import mask, secret_forms
+from adapters._messages import Headers, Reply, Request
+from adapters._request_ids import new_request_id
+from adapters._streaming import Collected
+from adapters._streams import EventReader
+from adapters.errors import AdapterError, AuthenticationError, RequestTimeoutError
+from resilience import Priority, _clock, deadline, priority
+from resilience._lease import Lease
+from resilience._marks import note
+
+__all__ = ["CallOptions", "Exchange", "MakeReader", "Read"]
+
+R = TypeVar("R")
+
+# Reads a whole answer; the second argument is what it may echo and nobody should see.
+Read = Callable[[Reply, tuple[str, ...]], R]
+# Makes the reader of a stream from its headers and the secrets it may echo; None: it is no stream.
+MakeReader = Callable[[Headers, tuple[str, ...]], EventReader[Any] | None]
+
+_SECRET_NAMES = ("auth", "cookie", "key", "secret", "token")
+
+
+class CallOptions:
+    """What every call takes beside the fields of the API.
+
+    Args:
+        options: `priority`, `key`, `request_id` and `timeout` are taken out of it; the rest goes
+            to the API as it is.
+        timeout: The client's own, in seconds, or None.
+    """
+
+    __slots__ = ("key", "priority", "request_id", "timeout")
+
+    def __init__(self, options: dict[str, Any], timeout: float | None) -> None:
+        self.priority: Priority | int | None = options.pop("priority", None)
+        self.key: str | None = options.pop("key", None)
+        given: str | None = options.pop("request_id", None)
+        self.request_id = new_request_id() if given is None else checked_request_id(given)
+        own: float | None = options.pop("timeout", None)
+        self.timeout = timeout if own is None else own
+
+    @contextmanager
+    def scope(self) -> Generator[None]:
+        """Give what runs inside the priority and the time of the call."""
+        with ExitStack() as stack:
+            if self.priority is not None:
+                stack.enter_context(priority(self.priority))
+            if self.timeout is not None:
+                stack.enter_context(deadline(self.timeout))
+            yield
+
+
+class Exchange:
+    """The mutable record of one request: its attempts write it, results and errors read it.
+
+    One thread at a time uses it.
+
+    Args:
+        provider: The name of the API.
+        request: What is sent.
+        call: The options of the call that it belongs to.
+        request_id: Its own, where the call was split into several requests.
+    """
+
+    __slots__ = (
+        "_end",
+        "_secrets",
+        "answered",
+        "attempts",
+        "collected",
+        "key",
+        "key_name",
+        "provider",
+        "request",
+        "request_id",
+        "server_request_id",
+    )
+
+    def __init__(
+        self,
+        provider: str,
+        request: Request,
+        call: CallOptions,
+        request_id: str | None = None,
+    ) -> None:
+        self.provider = provider
+        self.request = request
+        self.key = call.key
+        self.request_id = request_id or call.request_id
+        self.collected = Collected(self.request_id)
+        self.attempts = 0
+        self.key_name: str | None = None
+        self.server_request_id: str | None = None
+        self.answered: AdapterError | None = None
+        self._secrets: list[str | None] = []
+        self._end: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.request_id}: {self.request.operation}, attempt {self.attempts}>"
+
+    def bound(self) -> None:
+        """Take note of when the call has to be over; before its first attempt."""
+        remaining = deadline.remaining()
+        self._end = None if remaining is None else _clock.now() + remaining
+
+    def begin(self, lease: Lease) -> None:
+        """Count an attempt and take note of its key.
+
+        Raises:
+            AuthenticationError: if no header can carry the key; another one may do.
+        """
+        self.attempts += 1
+        self.key_name = lease.name
+        self.server_request_id = None
+        self._secrets = [lease.key, *_secrets_in(self.request.headers)]
+        if lease.key is not None and not is_sendable(lease.key):
+            msg = "the key holds a character that no header can carry, such as a space"
+            raise AuthenticationError(msg)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """What an answer may echo and nobody should see."""
+        return secret_forms(self._secrets)
+
+    def reply(self, status: int, headers: Headers, body: bytes) -> Reply:
+        """Return the answer together with how it was got."""
+        return Reply(
+            status=status,
+            headers=headers,
+            body=body,
+            request_id=self.request_id,
+            server_request_id=self.server_request_id,
+            key_name=self.key_name,
+            attempts=self.attempts,
+        )
+
+    def opened(self, headers: Headers) -> None:
+        """Take note of how a stream was got."""
+        collected = self.collected
+        collected.headers = headers
+        collected.server_request_id = self.server_request_id
+        collected.key_name = self.key_name
+        collected.attempts = self.attempts
+
+    def failure(self, error: AdapterError) -> AdapterError:
+        """Return the error that an attempt ends with, labelled.
+
+        Where the time of the call ran out, that is what the server said before, if it said
+        anything: a time-out would hide the reason for which the call was still going on.
+        """
+        if isinstance(error, RequestTimeoutError) and self._is_over():
+            return self.last_answer() or self.labelled(error)
+        if error.status_code is not None:
+            self.answered = error
+        return self.labelled(error)
+
+    def last_answer(self) -> AdapterError | None:
+        """Return the last error that the server answered with, with a note that time ran out."""
+        answered = self.answered
+        if answered is not None:
+            answered.attempts = self.attempts
+            attempts = f"{self.attempts} attempt{'s' * (self.attempts != 1)}"
+            note(answered, f"the time of the call was over after {attempts}", "adapters")
+        return answered
+
+    def labelled(self, error: AdapterError) -> AdapterError:
+        """Write on the error to which call it belongs."""
+        error.provider = self.provider
+        error.operation = self.request.operation
+        error.request_id = self.request_id
+        error.server_request_id = mask(self.server_request_id, self.forms)
+        error.key_name = self.key_name
+        error.attempts = self.attempts
+        return error
+
+    def _is_over(self) -> bool:
+        return self._end is not None and _clock.now() >= self._end
+
+
+def _secrets_in(headers: Mapping[str, str]) -> list[str]:
+    """Return the values of headers that a caller added to prove who he is, and their words."""
+    values = [
+        value
+        for name, value in headers.items()
+        if any(part in name.lower() for part in _SECRET_NAMES)
+    ]
+    return [*values, *(value.rpartition(" ")[2] for value in values)]

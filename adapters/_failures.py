@@ -1,0 +1,287 @@
+"""What an answer that is no result means: tables of status and code first, then the fields.
+
+The text of a message is never searched: a server error whose message says "quota" is still a
+server error. Pure; what comes in has not been masked, what goes out is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from adapters._json import is_list, is_object, word_or_none
+from adapters._masking import mask
+from adapters._messages import Headers, Reply
+from adapters.errors import (
+    AdapterError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    InvalidResponseError,
+    NotFoundError,
+    OverloadedError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+)
+from resilience._hints import retry_after
+
+__all__ = [
+    "WRONG_FORM",
+    "ErrorTable",
+    "error_from_status",
+    "error_inside",
+    "load_json",
+    "no_stream",
+    "read_answer",
+    "redirect_error",
+]
+
+R = TypeVar("R")
+
+STATUS_ERRORS: Mapping[int, type[AdapterError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: QuotaExceededError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: RequestTimeoutError,
+    409: ConflictError,
+    413: PayloadTooLargeError,
+    422: BadRequestError,
+    429: RateLimitError,
+    498: RateLimitError,
+    503: OverloadedError,
+    529: OverloadedError,
+}
+# What a parser raises on an answer of another form than it expects.
+WRONG_FORM = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+
+_TOO_EARLY = 425  # transient, and of no class of its own
+_FIRST_SERVER_ERROR = 500
+_LONGEST_TEXT = 8_192  # characters of a body that is kept as text
+_LONGEST_JSON = 65_536  # bytes of an error's body that is worth parsing
+_SHORT_MESSAGE = 500  # a longer text is no sentence; it stays in the body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorTable:
+    """Where one API differs from the table of statuses.
+
+    Attributes:
+        codes: (status, code or type) to the class that fits better than the status' own.
+        words: Code or type to class, for errors inside an answer, which have no status.
+        retryable: Statuses that are transient at this API.
+    """
+
+    codes: Mapping[tuple[int, str], type[AdapterError]]
+    words: Mapping[str, type[AdapterError]]
+    retryable: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a body says about an error."""
+
+    message: str | None = None
+    code: str | None = None
+    kind: str | None = None
+    status: int | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The code first: the type often stays the same where the code changes."""
+        return tuple(word for word in (self.code, self.kind) if word)
+
+
+def error_from_status(
+    table: ErrorTable, status: int, headers: Headers, content: bytes, forms: tuple[str, ...] = ()
+) -> AdapterError:
+    """Return the error that an answer with a status of 400 and above is."""
+    body = _readable(content, forms)
+    said = _said(body)
+    cls = next(
+        (table.codes[status, word] for word in said.words if (status, word) in table.codes),
+        _class_of(status),
+    )
+    fields: dict[str, Any] = {"phase": "server"} if cls is RequestTimeoutError else {}
+    return cls(
+        said.message or _phrase(status),
+        status_code=status,
+        code=next(iter(said.words), None),
+        body=body,
+        retry_after=_hint(cls, headers),
+        retryable=_verdict(table, status, headers),
+        **fields,
+    )
+
+
+def error_inside(table: ErrorTable, body: Any, forms: tuple[str, ...] = ()) -> AdapterError:
+    """Return the error that an answer, or an event of a stream, carries in its `body`.
+
+    Where no table knows it, it is a server error: the server had taken the request.
+    """
+    body = mask(body, forms)
+    said = _said(body)
+    cls = next((table.words[word] for word in said.words if word in table.words), None)
+    if cls is None:
+        cls = ServerError if said.status is None else _class_of(said.status)
+    fields: dict[str, Any] = {"phase": "server"} if cls is RequestTimeoutError else {}
+    message = said.message or "the answer is an error"
+    return cls(message, code=next(iter(said.words), None), body=body, **fields)
+
+
+def redirect_error(status: int, headers: Headers, forms: tuple[str, ...] = ()) -> AdapterError:
+    """Return the error for a redirect: following it could carry the key to another host."""
+    location: str = mask(headers.get("location", ""), forms)
+    to = urlsplit(location)
+    place = f"{to.scheme}://{to.hostname}{to.path}" if to.hostname else to.path or "nowhere"
+    message = (
+        f"the server redirects to {place}, and redirects are not followed, lest the key goes to"
+        " another host. Set base_url to the address that answers"
+    )
+    return InvalidResponseError(message, status_code=status)
+
+
+def load_json(headers: Headers, content: bytes, forms: tuple[str, ...] = ()) -> Any:
+    """Parse the body of a successful answer.
+
+    Raises:
+        InvalidResponseError: if it is no JSON: retryable where it may be an accident on the way,
+            not where it is a web page, which a wrong base URL gives for ever.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        is_page = "html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<"
+        message = (
+            "the server answered with a web page: does base_url point to the API?"
+            if is_page
+            else f"the answer is not valid JSON ({len(content):,} bytes)"
+        )
+        body = _text(content, forms)
+        raise InvalidResponseError(message, body=body, retryable=not is_page) from _bare(error)
+
+
+def read_answer(
+    parse: Callable[[Any, Reply], R], table: ErrorTable, reply: Reply, forms: tuple[str, ...]
+) -> R:
+    """Parse a successful answer, which may still be an error inside.
+
+    Raises:
+        InvalidResponseError: if it is no JSON, or not of the form that `parse` expects. The latter
+            may be tried again: gateways under load answer `{}` or no choices now and then.
+        AdapterError: if it carries an error.
+    """
+    payload = load_json(reply.headers, reply.body, forms)
+    try:
+        if is_object(payload) and payload.get("error"):
+            raise error_inside(table, payload, forms)
+        return parse(payload, reply)
+    except WRONG_FORM as error:
+        msg = f"the answer is not what the API promises ({type(error).__name__})"
+        body = _readable(reply.body, forms)
+        raise InvalidResponseError(msg, body=body, retryable=True) from None
+
+
+def no_stream(
+    table: ErrorTable, headers: Headers, content: bytes, forms: tuple[str, ...]
+) -> AdapterError:
+    """Return the error that an answer is which should have been a stream."""
+    try:
+        payload = load_json(headers, content, forms)
+    except InvalidResponseError as error:
+        return error
+    if is_object(payload) and payload.get("error"):
+        return error_inside(table, payload, forms)
+    msg = "the server answered without a stream"
+    return InvalidResponseError(msg, body=_readable(content, forms))
+
+
+def _bare(error: Exception) -> Exception:
+    """Copy what a JSON error says without its document, which may echo a secret."""
+    return ValueError(getattr(error, "msg", type(error).__name__))
+
+
+def _class_of(status: int) -> type[AdapterError]:
+    default = ServerError if status >= _FIRST_SERVER_ERROR else AdapterError
+    return STATUS_ERRORS.get(status, default)
+
+
+def _hint(cls: type[AdapterError], headers: Headers) -> float | None:
+    """Read how long to wait; the resets of limits count only where a limit was the reason."""
+    if issubclass(cls, RateLimitError):
+        return retry_after(headers.items())
+    return retry_after(
+        (name, text) for name, text in headers.items() if name.lower().startswith("retry-after")
+    )
+
+
+def _verdict(table: ErrorTable, status: int, headers: Headers) -> bool | None:
+    """Say whether a retry may help where it is not the class that says so: the server first."""
+    asked = headers.get("x-should-retry", "").strip().lower()
+    if asked in ("true", "false"):
+        return asked == "true"
+    return True if status == _TOO_EARLY or status in table.retryable else None
+
+
+def _readable(content: bytes, forms: tuple[str, ...]) -> Any:
+    """Return the masked body: parsed where it is JSON of a sane size, else its text, else None."""
+    if len(content) <= _LONGEST_JSON:
+        try:
+            return mask(json.loads(content), forms)
+        except (ValueError, RecursionError):
+            pass
+    return _text(content, forms)
+
+
+def _text(content: bytes, forms: tuple[str, ...]) -> str | None:
+    # Masked before it is cut: half of a secret would not be found any more.
+    text: str = mask(content.decode("utf-8", "replace"), forms)
+    return text[:_LONGEST_TEXT] or None
+
+
+def _said(body: Any) -> _Said:
+    """Find message, code and type in the forms of body that servers send."""
+    if is_list(body) and body:
+        body = body[0]
+    if isinstance(body, str):
+        is_sentence = len(body) <= _SHORT_MESSAGE and not body.lstrip().startswith("<")
+        return _Said(message=body.strip() or None) if is_sentence else _Said()
+    if not is_object(body):
+        return _Said()
+    error = body.get("error")
+    if is_object(error):
+        return _said_by(error)
+    said = _said_by(body)
+    return _Said(error, said.code, said.kind, said.status) if isinstance(error, str) else said
+
+
+def _said_by(fields: Mapping[str, Any]) -> _Said:
+    code, number = fields.get("code"), fields.get("http_status_code")
+    status = next((n for n in (code, number) if _is_status(n)), None)
+    return _Said(
+        message=word_or_none(fields.get("message")) or word_or_none(fields.get("detail")),
+        code=word_or_none(code),
+        kind=word_or_none(fields.get("type")) or word_or_none(fields.get("error_type")),
+        status=status,
+    )
+
+
+def _is_status(value: object) -> bool:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return is_number and value in range(400, 600)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"the server answered with status {status}"

@@ -1,0 +1,50 @@
+"""Masking: what a server sends back must not show what was sent to it in confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from adapters._json import is_list, is_object
+
+__all__ = ["MASK", "mask", "secret_forms"]
+
+MASK = "[masked]"
+
+# Shorter ones are no secrets: masking "a" would blacken every word and hide nothing.
+_SHORTEST_SECRET = 4
+
+
+def secret_forms(secrets: Iterable[str | None]) -> tuple[str, ...]:
+    """List the forms in which a server may echo `secrets`: as they are, and quoted for a URL.
+
+    The longest come first, so that a secret which contains another one is masked whole.
+    """
+    plain = {secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET}
+    quoted = {quote(secret, safe="") for secret in plain}
+    return tuple(sorted(plain | quoted, key=len, reverse=True))
+
+
+def mask(value: Any, forms: tuple[str, ...]) -> Any:
+    """Copy `value` (text, bytes or parsed JSON) with every secret replaced, in keys too.
+
+    JSON has to be masked after parsing: its escapes can spell one secret in many ways.
+    """
+    if not forms:
+        return value
+    if isinstance(value, str):
+        return _masked_text(value, forms)
+    if isinstance(value, bytes):
+        return _masked_text(value.decode("utf-8", "replace"), forms).encode()
+    if is_object(value):
+        return {mask(key, forms): mask(item, forms) for key, item in value.items()}
+    if is_list(value):
+        return [mask(item, forms) for item in value]
+    return value
+
+
+def _masked_text(text: str, forms: tuple[str, ...]) -> str:
+    for form in forms:
+        text = text.replace(form, MASK)
+    return text

@@ -1,0 +1,270 @@
+"""Frozen records: what is sent, what comes back, and what a caller gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = [
+    "Answer",
+    "Embeddings",
+    "Headers",
+    "Models",
+    "Moderations",
+    "RawAnswer",
+    "Reply",
+    "Request",
+    "Result",
+    "StreamEvent",
+    "ToolCall",
+    "Usage",
+    "sent_as",
+]
+
+
+class Headers(Mapping[str, str]):
+    """The headers of an answer: read-only, and found whatever the case of their letters.
+
+    A header that came several times is one value, joined by commas (RFC 9110, section 5.3).
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields: dict[str, tuple[str, str]] = {}
+        for name, value in fields:
+            lower = name.lower()
+            known = self._fields.get(lower)
+            self._fields[lower] = (name, f"{known[1]}, {value}" if known else value)
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self._fields.values())!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one operation sends: all but the address, the key and the request id.
+
+    Attributes:
+        operation: The name of the operation, as errors and spans give it.
+        method: The HTTP method.
+        path: Relative to the base URL, with its query.
+        body: The encoded body, or None; bytes, so that each attempt can send it again.
+        content_type: Of the body.
+        headers: More headers; they win over those of the client.
+        model: The model, where the operation has one.
+    """
+
+    operation: str
+    method: str
+    path: str
+    body: bytes | None = field(default=None, repr=False)
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer as it came, and how it was got."""
+
+    status: int
+    headers: Headers
+    body: bytes = field(repr=False)
+    request_id: str = ""
+    server_request_id: str | None = None
+    key_name: str | None = None
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider counted them; 0 where it said nothing, and false if all are 0.
+
+    Attributes:
+        input_tokens: All of the input, with what a cache served.
+        output_tokens: All of the output, with the reasoning.
+        total_tokens: As the provider says, else the sum of the two.
+        cached_tokens: The part of the input that a cache served.
+        reasoning_tokens: The part of the output that is reasoning.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.input_tokens or self.output_tokens or self.total_tokens)
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            total_tokens=self.total_tokens + other.total_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asks for.
+
+    Attributes:
+        id: What the tool's result has to refer to.
+        name: Of the function.
+        arguments: JSON text, as the model wrote it; it may be invalid.
+        index: The place of the call among those of one answer.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What every result has.
+
+    Attributes:
+        raw: The answer as it came, parsed; a list of them where a call was split.
+        request_id: The id that was sent with the call.
+        server_request_id: The id that the server gave, or None.
+        key_name: The name of the key's entry that served, or None.
+        attempts: How many requests the call sent.
+        headers: Of the answer.
+    """
+
+    raw: Any = field(repr=False)
+    request_id: str = ""
+    server_request_id: str | None = None
+    key_name: str | None = None
+    attempts: int = 1
+    headers: Headers = field(default_factory=Headers, repr=False)
+
+
+def sent_as(reply: Reply) -> dict[str, Any]:
+    """Return the fields of a result that tell how its reply was got."""
+    return {
+        "request_id": reply.request_id,
+        "server_request_id": reply.server_request_id,
+        "key_name": reply.key_name,
+        "attempts": reply.attempts,
+        "headers": reply.headers,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Result):
+    """Text that a model wrote; `str(answer)` is the text.
+
+    Attributes:
+        text: The first choice's text; empty where the model only called tools or refused.
+        texts: The text of every choice, by index.
+        usage: Tokens.
+        finish_reason: "stop", "length", "tool_calls", "content_filter", or the API's own word.
+        tool_calls: What the model wants called.
+        refusal: Why the model refused, in its own words, or None.
+        model: The model that answered.
+    """
+
+    text: str
+    texts: tuple[str, ...] = field(default=(), repr=False)
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    refusal: str | None = None
+    model: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings(Result):
+    """Vectors in the order of the inputs; a single input gives one vector."""
+
+    vectors: list[list[float]] = field(repr=False)
+    usage: Usage = field(default_factory=Usage)
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moderations(Result):
+    """Verdicts in the order of the inputs.
+
+    Attributes:
+        flagged: For each input, whether it breaks a rule.
+        scores: For each input, a number from 0 to 1 for each category.
+    """
+
+    flagged: tuple[bool, ...]
+    scores: tuple[Mapping[str, float], ...] = field(repr=False)
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models(Result):
+    """The names of the models; it iterates over them."""
+
+    names: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawAnswer(Result):
+    """The answer to a request of any kind: `raw` is the parsed JSON, or None where it is none.
+
+    Attributes:
+        content: The body as bytes.
+        status_code: The HTTP status.
+    """
+
+    content: bytes = field(repr=False)
+    status_code: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEvent:
+    """One part of a streamed answer.
+
+    Attributes:
+        text: What it adds to the text; often empty.
+        index: The choice that it belongs to.
+        finish_reason: Set in the last part of a choice.
+        tool_calls: Parts of tool calls: the arguments of one index have to be joined.
+        usage: Tokens, in the part that reports them.
+        model: The model that answers.
+        event: The name of the server-sent event, where it has one.
+        raw: The part as it came, parsed.
+    """
+
+    text: str = ""
+    index: int = 0
+    finish_reason: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage | None = None
+    model: str | None = None
+    event: str | None = None
+    raw: Any = field(default=None, repr=False)

@@ -1,0 +1,147 @@
+"""Sockets that keep a call's time: every wait is as long as the call still allows.
+
+A socket's own time-out bounds one wait, and a server that sends a byte now and then never lets it
+pass. So before each wait the time-out is set anew, to what is left.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from resilience import _clock
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["POOLS", "Patience", "patience"]
+
+_SMALL_BODY = 65_536  # bytes that are worth copying to save a system call
+_SHORTEST_WAIT = 0.001  # seconds; 0 would make the socket non-blocking
+
+
+class Patience:
+    """How long the next wait of one request may be; used by one thread at a time.
+
+    Args:
+        longest: Seconds for a single wait.
+        remaining: Seconds for all of them together, or None for no limit.
+    """
+
+    __slots__ = ("_expires", "_longest")
+
+    def __init__(self, longest: float, remaining: float | None = None) -> None:
+        self._longest = longest
+        self._expires = None if remaining is None else _clock.now() + remaining
+
+    def wait(self) -> float:
+        """Return the seconds of the next wait.
+
+        Raises:
+            TimeoutError: if the time is over.
+        """
+        if self._expires is None:
+            return self._longest
+        left = self._expires - _clock.now()
+        if left <= 0:
+            msg = "the time of the call is over"
+            raise TimeoutError(msg)
+        return max(_SHORTEST_WAIT, min(self._longest, left))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time of all waits has passed."""
+        return self._expires is not None and _clock.now() >= self._expires
+
+    def shorten(self, seconds: float) -> None:
+        """Allow at most `seconds` from now on."""
+        end = _clock.now() + seconds
+        self._longest = min(self._longest, seconds)
+        self._expires = end if self._expires is None else min(self._expires, end)
+
+
+# The connection is made and used deep inside urllib3, in the thread of the call.
+patience: ContextVar[Callable[[], float]] = ContextVar("adapters.patience")
+
+
+class _PatientReader(io.RawIOBase):
+    """The reading end of a socket, with the time-out set before each read."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._wait = patience.get()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        self._sock.settimeout(self._wait())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _PatientResponse(http.client.HTTPResponse):
+    """An answer that is read through a patient reader, from its status line on."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        raw = self.fp.detach()
+        self.fp = io.BufferedReader(_PatientReader(raw, sock))
+
+
+class _PatientConnection(http.client.HTTPConnection):
+    """What a connection has beside urllib3's own; mixed in before that."""
+
+    response_class = _PatientResponse
+    _holds_back = False
+    _held = b""
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Send headers and a small body in one piece: a system call and a packet less."""
+        self._holds_back = isinstance(body, bytes) and 0 < len(body) <= _SMALL_BODY
+        self._held = b""
+        super().request(method, url, body, *args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """Send with the time-out of the call; urllib3 would send with that of connecting."""
+        if self._holds_back:
+            self._holds_back, self._held = False, data
+            return
+        if self._held:  # taken before connecting, which may send to a proxy through here
+            data, self._held = self._held + data, b""
+        if self.sock is None:
+            self.connect()
+        sock: Any = self.sock
+        sock.settimeout(patience.get()())
+        super().send(data)
+
+
+class _Connection(_PatientConnection, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_PatientConnection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls: Any = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls: Any = _SecureConnection
+
+
+# For the scheme of an address, as urllib3's managers want it.
+POOLS: dict[str, Any] = {"http": _Pool, "https": _SecurePool}

@@ -1,0 +1,523 @@
+"""The transport against a server that does whatever servers and networks do wrong."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from adapters._http import Incoming, Transport, encode_form
+from adapters._network_errors import FAILURES
+from adapters.errors import (
+    AdapterError,
+    ConnectionFailedError,
+    InvalidResponseError,
+    RequestTimeoutError,
+)
+from resilience.testing import FakeClock
+from tests.adapters.recorder import Do, Recorder, Script, answer, chunked, recording
+
+HEADERS = {"Authorization": "Bearer sk-secret-1234", "User-Agent": "test"}
+OK = answer({"ok": True})
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    """A transport whose waits are short."""
+    transport = Transport(pool_size=2, connect_timeout=1, read_timeout=0.1, max_answer_size=1_000)
+    yield transport
+    transport.close()
+
+
+@pytest.fixture
+def patient() -> Iterator[Transport]:
+    """A transport that waits as long as a test may take."""
+    transport = Transport(pool_size=8, read_timeout=30)
+    yield transport
+    transport.close()
+
+
+def post(transport: Transport, server: Recorder, **options: Any) -> Incoming:
+    """Open a request with a small body."""
+    options = {"headers": HEADERS, "body": b"{}", **options}
+    return transport.open("POST", server.url, "chat", **options)
+
+
+def fetch(transport: Transport, server: Recorder, **options: Any) -> bytes:
+    """Send a request and read the whole answer."""
+    return post(transport, server, **options).read()
+
+
+def test_a_request_arrives_as_it_was_built(transport: Transport, server: Recorder):
+    """Method, target, headers and body are sent, and nothing is added but what frames them."""
+    server.play(OK)
+
+    assert b'{"ok": true}' == fetch(transport, server)
+    assert [("POST", "/v1/chat", b"{}")] == [(r.method, r.target, r.body) for r in server.requests]
+    assert {
+        "host": server.url.removeprefix("http://").removesuffix("/v1"),
+        "accept-encoding": "identity",
+        "content-length": "2",
+        "authorization": "Bearer sk-secret-1234",
+        "user-agent": "test",
+    } == server.requests[0].headers
+
+
+def test_a_connection_is_used_again(transport: Transport, server: Recorder):
+    """Also after an answer in chunks, after an error, and after a stream read to its end."""
+    server.play(OK, chunked(b"a", b"b"), answer(b"no", status=500), chunked(b"c"), OK)
+
+    for _ in range(3):
+        fetch(transport, server)
+    assert [b"c"] == list(post(transport, server).chunks())
+    fetch(transport, server)
+
+    assert [1, 1, 1, 1, 1] == [request.connection for request in server.requests]
+
+
+def test_the_end_of_a_stream_may_be_left_unread(patient: Transport, server: Recorder):
+    """If the rest is there the connection is kept; if not it is closed, and not waited for."""
+    server.play(chunked(b"a"), [*chunked(b"a", end=False), Do.HANG], OK)
+    for _ in range(2):
+        incoming = post(patient, server)
+        assert b"a" == next(incoming.chunks())
+        incoming.end()
+    fetch(patient, server)
+
+    assert [1, 1, 2] == [request.connection for request in server.requests]
+
+
+def test_a_closed_stream_closes_its_connection(transport: Transport, server: Recorder):
+    """What is left unread must not be taken for the next answer."""
+    server.play([*chunked(b"a", end=False), Do.HANG], OK)
+    incoming = post(transport, server)
+    assert b"a" == next(incoming.chunks())
+
+    incoming.close()
+
+    assert b'{"ok": true}' == fetch(transport, server)
+    assert [1, 2] == [request.connection for request in server.requests]
+
+
+def test_chunks_are_given_as_they_arrive(patient: Transport, server: Recorder):
+    """Nothing waits for a buffer to fill: the second chunk is sent once the first was seen."""
+    seen = threading.Event()
+    head, first, second, end = chunked(b"first", b"second")
+    server.play([head, first, lambda: seen.wait(10), second, end])
+
+    chunks = post(patient, server).chunks()
+
+    assert b"first" == next(chunks)
+    seen.set()
+    assert [b"second"] == list(chunks)
+
+
+def test_bytes_of_a_body_without_a_length_are_given_as_they_arrive(
+    patient: Transport, server: Recorder
+):
+    """A stream of an older server ends with its connection, and is no slower for it."""
+    seen = threading.Event()
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+    server.play([head, b"first", lambda: seen.wait(10), b"second", Do.CLOSE])
+
+    chunks = post(patient, server).chunks()
+
+    assert b"first" == next(chunks)
+    seen.set()
+    assert [b"second"] == list(chunks)
+
+
+def test_compressed_answers_are_read(transport: Transport, server: Recorder):
+    """Whole and in chunks."""
+    packed = gzip.compress(b"hello" * 10)
+    server.play(
+        answer(packed, headers={"Content-Encoding": "gzip"}),
+        answer(packed, headers={"Content-Encoding": "gzip"}),
+    )
+
+    assert b"hello" * 10 == fetch(transport, server)
+    assert b"hello" * 10 == b"".join(post(transport, server).chunks())
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+FAULTS: dict[str, tuple[type[AdapterError], str, Script]] = {
+    "closed": (ConnectionFailedError, "RemoteDisconnected", [Do.CLOSE]),
+    "reset": (ConnectionFailedError, "reset by peer", [Do.RESET]),
+    "no HTTP": (ConnectionFailedError, "no answer", [b"SSH-2.0-OpenSSH\r\n", Do.CLOSE]),
+    "too many headers": (ConnectionFailedError, "no answer", [HEAD + b"A: b\r\n" * 200 + b"\r\n"]),
+    "endless header": (ConnectionFailedError, "no answer", [HEAD + b"A" * 100_000]),
+    "cut length": (
+        ConnectionFailedError,
+        "cut",
+        [HEAD + b"Content-Length: 9\r\n\r\nabc", Do.CLOSE],
+    ),
+    "cut chunk": (
+        ConnectionFailedError,
+        "cut",
+        [HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\nabc", Do.CLOSE],
+    ),
+    "cut between chunks": (ConnectionFailedError, "cut", [*chunked(b"abc", end=False), Do.CLOSE]),
+    "broken chunk": (
+        ConnectionFailedError,
+        "cut",
+        [HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc", Do.CLOSE],
+    ),
+    "two lengths": (
+        ConnectionFailedError,
+        "no answer",
+        [HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
+    ),
+    "too long": (InvalidResponseError, "larger than 1,000", [answer(b"x" * 1_001)]),
+    "too many chunks": (InvalidResponseError, "larger than 1,000", chunked(*[b"x" * 100] * 11)),
+    "unpacks too long": (
+        InvalidResponseError,
+        "larger than 1,000",
+        [answer(gzip.compress(b"x" * 1_000_000), headers={"Content-Encoding": "gzip"})],
+    ),
+    "no gzip": (
+        InvalidResponseError,
+        "compression",
+        [answer(b"plain", headers={"Content-Encoding": "gzip"})],
+    ),
+    "hang": (RequestTimeoutError, "in time", [Do.HANG]),
+    "hang in headers": (RequestTimeoutError, "in time", [HEAD, Do.HANG]),
+    "hang in the body": (
+        RequestTimeoutError,
+        "in time",
+        [HEAD + b"Content-Length: 9\r\n\r\nabc", Do.HANG],
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "words", "script"), FAULTS.values(), ids=FAULTS)
+def test_every_fault_is_one_of_our_errors(
+    transport: Transport,
+    server: Recorder,
+    error: type[AdapterError],
+    words: str,
+    script: Script,
+):
+    """Nothing of requests, urllib3 or the socket comes through, and the cause is kept."""
+    server.play(script, OK)
+
+    with pytest.raises(error, match=words) as caught:
+        fetch(transport, server)
+
+    assert caught.value.__cause__ is not None or "larger" in words
+    assert "sk-secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
+    assert b'{"ok": true}' == fetch(transport, server)
+
+
+def test_a_fault_leaves_no_connection_behind(transport: Transport, server: Recorder):
+    """The next request finds a new one: the broken one is closed and not kept."""
+    server.play([HEAD + b"Content-Length: 9\r\n\r\nabc", Do.CLOSE], OK, OK)
+    with pytest.raises(ConnectionFailedError):
+        fetch(transport, server)
+
+    fetch(transport, server)
+    fetch(transport, server)
+
+    assert [1, 2, 2] == [request.connection for request in server.requests]
+
+
+def test_a_refused_connection(transport: Transport):
+    """Nobody listens there; the host is named."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    with pytest.raises(
+        ConnectionFailedError, match=f"no connection to 127.0.0.1:{port}: .*refused"
+    ):
+        transport.open("GET", f"http://127.0.0.1:{port}", "models", headers={})
+
+
+def test_an_unknown_host(transport: Transport):
+    """A name that nobody can resolve; `.invalid` is reserved for that."""
+    with pytest.raises(ConnectionFailedError, match=r"no connection to nowhere\.invalid"):
+        transport.open("GET", "http://nowhere.invalid", "models", headers={})
+
+
+def test_connecting_may_take_too_long():
+    """A listener whose queue is full answers no handshake; the phase is told."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(8)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        transport = Transport(pool_size=1, connect_timeout=0.05)
+
+        with pytest.raises(RequestTimeoutError) as caught:
+            transport.open("GET", f"http://127.0.0.1:{address[1]}", "models", headers={})
+
+        for one in waiting:
+            one.close()
+    assert "connect" == caught.value.phase
+
+
+def test_sending_may_take_too_long(transport: Transport, server: Recorder):
+    """A server that reads nothing fills the buffers; the phase is told."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        with pytest.raises(RequestTimeoutError) as caught:
+            transport.open("POST", url, "files", headers={}, body=b"x" * 50_000_000)
+
+    assert "write" == caught.value.phase
+
+
+# A certificate of this machine's own name, with its key; nobody trusts it and nobody should.
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
+
+
+@pytest.fixture
+def secure_server() -> Iterator[Recorder]:
+    """A recorder that speaks TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    with recording(context) as recorder:
+        yield recorder
+
+
+def test_a_certificate_that_nobody_signed_is_not_trusted(transport, secure_server: Recorder):
+    """It will not be trusted in a minute either, so it is permanent; nothing is sent."""
+    with pytest.raises(ConnectionFailedError, match=r"certificate of 127\.0\.0\.1") as caught:
+        fetch(transport, secure_server)
+
+    assert not caught.value.retryable
+    assert [] == secure_server.requests
+
+
+def test_a_certificate_that_the_environment_names_is_trusted(
+    transport: Transport, secure_server: Recorder, monkeypatch
+):
+    """Over TLS the same things work: whole answers, chunks, the same connection again."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    secure_server.play(OK, chunked(b"a", b"b"), OK)
+
+    assert b'{"ok": true}' == fetch(transport, secure_server)
+    assert [b"a", b"b"] == list(post(transport, secure_server).chunks())
+    assert b'{"ok": true}' == fetch(transport, secure_server)
+    assert {1} == {request.connection for request in secure_server.requests}
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("where", ["headers", "body", "stream"])
+def test_an_answer_that_drips_cannot_outlive_the_deadline(
+    patient: Transport, server: Recorder, secure_server: Recorder, monkeypatch, where: str, secure
+):
+    """Trap of socket time-outs: each byte comes in time, and all of them never end.
+
+    Each byte costs a second of the fake clock, and the call has five.
+    """
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    server = secure_server if secure else server
+    with FakeClock() as clock:
+        drip: list[Any] = []
+        for _ in range(100):
+            drip += [lambda: clock.advance(1), b"x"]
+        head = {
+            "headers": b"HTTP/1.1 200 OK\r\nX-Slow: ",
+            "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+            "stream": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+        }[where]
+        server.play([head, *drip, Do.HANG])
+
+        with pytest.raises(RequestTimeoutError, match="time of the call was over") as caught:
+            fetch(patient, server, remaining=5)
+
+    assert "read" == caught.value.phase
+
+
+def test_a_call_without_time_is_not_sent(transport: Transport, server: Recorder):
+    """Nothing is sent that nobody waits for."""
+    with pytest.raises(RequestTimeoutError):
+        fetch(transport, server, remaining=0)
+
+    assert [] == server.requests
+
+
+def test_redirects_are_not_followed(transport: Transport, server: Recorder):
+    """The key stays here: whoever asked sees the redirect itself."""
+    server.play(answer(b"", status=307, headers={"Location": "http://127.0.0.1:1/elsewhere"}))
+
+    assert 307 == post(transport, server).status
+    assert 1 == len(server.requests)
+
+
+def test_cookies_are_not_kept(transport: Transport, server: Recorder):
+    """A client of an API is nobody's browser."""
+    server.play(answer(b"", headers={"Set-Cookie": "session=1; Path=/"}))
+    for _ in range(2):
+        fetch(transport, server)
+
+    assert "cookie" not in server.requests[1].headers
+
+
+def test_a_netrc_does_not_replace_the_key(transport, server: Recorder, monkeypatch, tmp_path):
+    """What another program keeps for this host is not sent."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login user password pass")
+    monkeypatch.setenv("NETRC", str(netrc))
+    server.play(OK)
+
+    fetch(transport, server)
+
+    assert "Bearer sk-secret-1234" == server.requests[0].headers["authorization"]
+
+
+def test_a_proxy_from_the_environment_is_used(transport, server: Recorder, monkeypatch):
+    """Read once: a change while the client lives does not tear its traffic apart."""
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+    server.play(OK)
+    for _ in range(2):
+        transport.open("GET", "http://api.example/v1", "models", headers={}).read()
+        monkeypatch.delenv("http_proxy", raising=False)
+
+    assert ["http://api.example/v1/models"] * 2 == [request.target for request in server.requests]
+
+
+def test_no_proxy_is_obeyed(transport, server: Recorder, monkeypatch):
+    """A host that the environment excepts is asked directly."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server.play(OK)
+
+    assert b'{"ok": true}' == fetch(transport, server)
+
+
+@pytest.mark.parametrize("url", ["ftp://host/v1", "nonsense", "http://", "http://[::1"])
+def test_what_is_no_address_is_said_to_be_none(transport: Transport, url: str):
+    """It is permanent: it will be none tomorrow."""
+    with pytest.raises(ConnectionFailedError, match="cannot be set up") as caught:
+        transport.open("GET", url, "models", headers={})
+
+    assert not caught.value.retryable
+
+
+def test_what_is_no_proxy_is_said_to_be_none(transport: Transport, monkeypatch):
+    """A scheme that nobody speaks, from the environment."""
+    monkeypatch.setenv("http_proxy", "gopher://127.0.0.1:70")
+
+    with pytest.raises(ConnectionFailedError, match="cannot be set up"):
+        transport.open("GET", "http://127.0.0.1:1", "models", headers={})
+
+
+def test_a_bundle_of_certificates_that_is_not_there(transport: Transport, monkeypatch):
+    """The environment names it, and the error repeats the name."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
+
+    with pytest.raises(ConnectionFailedError, match=r"/nowhere/bundle\.pem"):
+        transport.open("GET", "https://127.0.0.1:1", "models", headers={})
+
+
+def test_threads_share_the_pool(patient: Transport, server: Recorder):
+    """Each gets its own answer, over no more connections than threads."""
+    server.play(OK)
+    with ThreadPoolExecutor(8) as executor:
+        answers = list(executor.map(lambda _: fetch(patient, server), range(64)))
+
+    assert {b'{"ok": true}'} == set(answers)
+    assert 8 >= server.connections
+
+
+def test_a_closed_transport_opens_again(transport: Transport, server: Recorder):
+    """Closing drops the idle connections, no more."""
+    server.play(OK)
+    fetch(transport, server)
+    transport.close()
+    transport.close()
+
+    fetch(transport, server)
+
+    assert [1, 2] == [request.connection for request in server.requests]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_makes_connections_of_its_own(transport: Transport, server: Recorder):
+    """Two processes on one connection would read each other's answers."""
+    server.play(OK)
+    fetch(transport, server)
+    read_end, write_end = os.pipe()
+
+    child = os.fork()
+    if child == 0:
+        os.write(write_end, fetch(transport, server))
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe:
+        told = pipe.read()
+    _, status = os.waitpid(child, 0)
+    fetch(transport, server)
+
+    assert (b'{"ok": true}', 0) == (told, status)
+    assert [1, 2, 1] == [request.connection for request in server.requests]
+
+
+def test_a_lock_that_was_held_at_the_fork_blocks_no_child(transport: Transport, server: Recorder):
+    """Trap: another thread of the parent held it, and does not exist in the child."""
+    server.play(OK)
+    fetch(transport, server)
+    with transport._lock:
+        transport.renew_after_fork()
+
+        assert b'{"ok": true}' == fetch(transport, server)
+    assert [1, 2] == [request.connection for request in server.requests]
+
+
+def test_a_forgotten_answer_gives_its_socket_back(transport: Transport, server: Recorder):
+    """No warning of an unclosed socket: warnings are errors here."""
+    server.play([*chunked(b"a", end=False), Do.HANG])
+
+    next(post(transport, server).chunks())
+    gc.collect()
+
+    assert 1 == len(server.requests)
+
+
+def test_forms_and_files_are_encoded_once(tmp_path):
+    """As bytes, so that a retry can send them again; a file is read."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a":1}')
+
+    with path.open("rb") as file:
+        body, kind = encode_form({"purpose": "batch"}, {"file": file})
+    with path.open("rb") as file:
+        plain, _ = encode_form(file, None)
+
+    assert body is not None
+    assert kind is not None
+    assert kind.startswith("multipart/form-data; boundary=")
+    assert b'filename="a.jsonl"' in body
+    assert b'{"a":1}' in body
+    assert b'{"a":1}' == plain
+    assert (b"a=1&b=2", "application/x-www-form-urlencoded") == encode_form({"a": 1, "b": 2}, None)
+    assert (b"ab", None) == encode_form(iter([b"a", b"b"]), None)
+    assert (None, None) == encode_form(None, None)
+
+
+def test_every_error_of_the_library_below_is_mapped():
+    """A new class of urllib3's is caught too; the exception is one of setting up, tested above."""
+    theirs = [value for value in vars(urllib3.exceptions).values() if isinstance(value, type)]
+    errors = [
+        cls
+        for cls in theirs
+        if cls.__module__ == "urllib3.exceptions"
+        and issubclass(cls, Exception)
+        and not issubclass(cls, Warning)
+    ]
+
+    assert 20 < len(errors)
+    assert ["ProxySchemeUnsupported"] == [
+        cls.__name__ for cls in errors if not issubclass(cls, FAILURES)
+    ]

@@ -1,0 +1,142 @@
+"""What a call shows in spans and counts: the names of the GenAI conventions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, get_tracer
+
+from adapters._exchange import CallOptions, Exchange
+from adapters._messages import Request, Usage
+from adapters._telemetry import count_usage, describe_call
+from adapters.openai import Client
+from resilience.telemetry.statistics import CallStatistics
+from resilience.testing import no_waiting
+from tests.adapters.recorder import Recorder, answer, event_stream
+
+
+def exchange(operation: str = "chat", model: str | None = "gpt-4o") -> Exchange:
+    """One request of a client of OpenAI."""
+    request = Request(operation=operation, method="POST", path="x", model=model)
+    return Exchange("openai", request, CallOptions({}, None))
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "model"),
+    [
+        ("chat gpt-4o", "chat", "gpt-4o"),
+        ("embeddings e", "embed", "e"),
+        ("text_completion c", "completions", "c"),
+        ("models", "models", None),
+    ],
+)
+def test_the_span_is_named_by_the_conventions(name: str, operation: str, model: str | None):
+    """`{operation} {model}`, in the words of the conventions; a client's span."""
+    description = describe_call(
+        "https://api.openai.com/v1", exchange(operation, model), streams=False
+    )
+
+    assert (name, True) == (description.name, description.is_client)
+
+
+@pytest.mark.parametrize(
+    ("expected", "base_url", "streams"),
+    [
+        ({"server.address": "api.openai.com"}, "https://api.openai.com/v1", False),
+        (
+            {"server.address": "127.0.0.1", "server.port": 80, "gen_ai.request.stream": True},
+            "http://127.0.0.1:80/v1",
+            True,
+        ),
+    ],
+)
+def test_what_is_known_at_the_start_is_an_attribute(
+    expected: dict[str, Any], base_url: str, streams: bool
+):
+    """The attributes that a sampler may look at, and nothing of the prompt or the key."""
+    common = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o",
+    }
+
+    assert common | expected == describe_call(base_url, exchange(), streams=streams).attributes
+
+
+def test_tokens_are_counted_by_model():
+    """What the provider counted; without a record nothing is."""
+    statistics = CallStatistics("x")
+    usage = Usage(input_tokens=1, output_tokens=2, total_tokens=3)
+
+    count_usage(statistics, exchange(), usage)
+    count_usage(None, exchange(), usage)
+
+    counted = statistics.snapshot().as_dict()
+    assert ({"gpt-4o": 1}, 3) == (counted["requests_by_model"], counted["total_tokens"])
+
+
+@pytest.fixture
+def spans(monkeypatch) -> InMemorySpanExporter:
+    """The spans of a program that has set up the SDK."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
+    return exporter
+
+
+def attributes_of(span: ReadableSpan) -> dict[str, Any]:
+    """All of its attributes."""
+    return dict(span.attributes or {})
+
+
+USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+CHOICE = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
+DELTA = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
+
+
+def test_a_call_is_one_span_of_a_client(server: Recorder, spans: InMemorySpanExporter):
+    """Whatever the stack, and however many attempts it takes; no text and no key is on it."""
+    body = {"model": "gpt-4o-2024", "choices": [CHOICE], "usage": USAGE}
+    server.play(answer(b"", status=500), answer(body))
+
+    with Client("sk-secret-1234", base_url=server.url) as client, no_waiting():
+        client.chat("gpt-4o", "What nobody else should read")
+
+    (span,) = spans.get_finished_spans()
+    attributes = attributes_of(span)
+    assert ("chat gpt-4o", SpanKind.CLIENT) == (span.name, span.kind)
+    assert {
+        "gen_ai.response.model": "gpt-4o-2024",
+        "gen_ai.usage.input_tokens": 9,
+        "gen_ai.usage.output_tokens": 3,
+        "resilience.attempts": 2,
+        "resilience.key.name": "default",
+    }.items() <= attributes.items()
+    assert "sk-secret" not in str(attributes)
+    assert "nobody" not in str(attributes)
+
+
+def test_a_stream_is_one_span_too(server: Recorder, spans: InMemorySpanExporter):
+    """From its first step to its end; nothing is written on the consumer's own span."""
+    server.play(event_stream({"choices": [DELTA], "usage": USAGE}, "[DONE]"))
+
+    with (
+        Client("sk-secret-1234", base_url=server.url) as client,
+        get_tracer("test").start_as_current_span("consumer"),
+    ):
+        stream = client.stream("gpt-4o", "Hi")
+        next(stream)
+        assert () == spans.get_finished_spans()
+        list(stream)
+
+    span, consumer = spans.get_finished_spans()
+    assert ("chat gpt-4o", "consumer") == (span.name, consumer.name)
+    assert {"gen_ai.request.stream": True, "resilience.key.name": "default"}.items() <= (
+        attributes_of(span).items()
+    )
+    assert {} == attributes_of(consumer)
