@@ -1,0 +1,88 @@
+# Every target makes what it needs. The environment is made once, and filled with the extras that the
+# target names; both happen again only when pyproject.toml or constraints.txt have changed.
+#
+#   make test PYTHON=python3.13 VENV=.venv-3.13    with another Python, in an environment of its own
+#   make test ARGS="-k breaker"                    with further arguments for the command behind it
+
+VENV ?= .venv
+PYTHON ?=
+ARGS ?=
+COVERAGE ?= --cov --cov-report=term
+RUN = $(VENV)/bin/python -m
+export NO_MKDOCS_2_WARNING = 1
+
+TEST_TOOLS = test,otel,emulator,cli
+CHECK_TOOLS = $(TEST_TOOLS),lint,docs
+BENCH_TOOLS = $(TEST_TOOLS),bench
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check format docs bench api lock clean
+
+help:  ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+
+demo: $(VENV)/emulator,cli.installed  ## watch 2,000 calls survive a storm, beside the plain way
+	@$(RUN) adapters demo $(ARGS)
+
+test: $(VENV)/$(TEST_TOOLS).installed  ## run the tests, and the code blocks of README and docs; no network
+	@$(RUN) pytest $(COVERAGE) $(ARGS)
+
+check: $(VENV)/$(CHECK_TOOLS).installed  ## verify format, lint, types, spelling and documentation
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) pyright --pythonpath $(VENV)/bin/python
+	@$(RUN) codespell_lib
+	@$(RUN) mkdocs build --strict --quiet
+
+format: $(VENV)/$(CHECK_TOOLS).installed  ## repair format and lint where a tool can
+	@$(RUN) ruff check --fix-only .
+	@$(RUN) ruff format .
+
+docs: $(VENV)/$(CHECK_TOOLS).installed  ## build the documentation into site/
+	@$(RUN) mkdocs build --strict --quiet
+	@echo "Built: site/index.html"
+
+bench: $(VENV)/$(BENCH_TOOLS).installed  ## measure against a bare call and against the peers
+	@$(RUN) benchmarks $(ARGS)
+
+api: $(VENV)/$(TEST_TOOLS).installed  ## write the public signatures to tests/api.txt
+	@$(RUN) tests.api
+
+lock: $(VENV)/python.made  ## write constraints.txt anew from pyproject.toml
+	@$(PIP) install uv
+	@$(RUN) uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade \
+		--no-annotate --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
+
+clean:  ## remove everything that make has made
+	@rm -rf .venv .venv-* build dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+
+PIP = $(RUN) pip --quiet --disable-pip-version-check --no-input
+
+# The stem of the file's name is the list of extras that it says are installed.
+$(VENV)/%.installed: pyproject.toml constraints.txt $(VENV)/python.made
+	@echo "Installing the project into $(VENV) with its extras $*"
+	@$(PIP) install --constraint constraints.txt --editable ".[$*]"
+	@touch "$@"
+
+# Debian ships Python without ensurepip unless python3-venv is installed; any pip will do instead.
+$(VENV)/python.made:
+	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo 'No Python 3.11 or newer found: install one, or name one: make PYTHON=...' >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version)"; \
+	if "$$python" -c 'import ensurepip, venv; ensurepip.version()' 2>/dev/null; then \
+		"$$python" -m venv --clear $(VENV); \
+	elif "$$python" -m pip --version >/dev/null 2>&1; then \
+		"$$python" -m venv --clear --without-pip $(VENV) && \
+		"$$python" -m pip --quiet --python $(VENV)/bin/python install pip; \
+	else \
+		echo 'This Python cannot make environments: apt install python3-venv, then again.' >&2; exit 1; \
+	fi
+	@touch "$@"

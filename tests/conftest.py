@@ -1,0 +1,26 @@
+"""Fixtures of all tests, and the profiles of Hypothesis.
+
+The default one repeats itself, so that a change is never blamed for an old fault;
+`--hypothesis-profile thorough` looks for longer, and elsewhere each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.support.run import AsyncRun, Run, SyncRun
+
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("thorough", deadline=None, max_examples=2_000, stateful_step_count=200)
+settings.load_profile("ci")
+
+
+@pytest.fixture(params=[SyncRun, AsyncRun], ids=["sync", "async"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Run the test twice, with plain functions in threads and with coroutines on a loop."""
+    flavour = request.param()
+    yield flavour
+    flavour.close()
