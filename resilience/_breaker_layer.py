@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from resilience import _clock, _fork
+from resilience import _clock
 from resilience._circuit_breaker import CircuitBreaker
 from resilience._context import check_deadline, deadlines
 from resilience._retry_options import On
 from resilience._rules import check, fail
-from resilience._site import Common
+from resilience._site import BaseLayer, Common
 from resilience._wrapper import decorate
 
 if TYPE_CHECKING:
@@ -72,7 +71,8 @@ def circuit_breaker(target: Any = None, /, **settings: Any) -> Any:
         target: The function, or a `CircuitBreaker` that several functions share.
         key: A function of the call's arguments: one breaker for each value that it returns, at
             most 1,000 of them (the longest unused is forgotten), in the read-only mapping
-            `fn.circuit_breakers`. What it raises is raised to the caller.
+            `fn.circuit_breakers`. What it raises is raised to the caller. `fn.circuit_breaker`
+            then stands above them: opened or disabled by hand, it holds for every key.
 
     Raises:
         SettingsError: for an unknown setting or a value that breaks its rule; at decoration.
@@ -95,13 +95,13 @@ def circuit_breaker(target: Any = None, /, **settings: Any) -> Any:
 
         return BreakerLayer(make, key, common, shared)
 
-    def decorator(function: Callable[..., Any]) -> Any:
+    def decorator(function: Any) -> Any:
         return decorate(function, make_layer)
 
     return decorator if target is None or shared is not None else decorator(target)
 
 
-class BreakerLayer:
+class BreakerLayer(BaseLayer):
     """The layer that `@circuit_breaker` adds."""
 
     kind = "circuit_breaker"
@@ -142,21 +142,25 @@ class BreakerLayer:
         return call
 
     def _choose(self, driver: Any, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
-        key, breakers = self._key, self.breakers
+        key, breakers, over_all = self._key, self.breakers, self.breaker
 
         def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             assert key is not None and breakers is not None  # noqa: S101, PT018 - for the checker
+            if not over_all.machine.closed:
+                return driver(over_all, inner, site)
             return driver(breakers.get_or_make(key(*args, **kwargs)), inner, site)
 
         return choose
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the breaker, and the mapping of those that `key=` made."""
-        return {"circuit_breaker": self.breaker, "circuit_breakers": self.breakers or _NONE}
+        breakers = _NONE if self.breakers is None else self.breakers
+        return {"circuit_breaker": self.breaker, "circuit_breakers": breakers}
 
     def live(self) -> dict[str, Any]:
-        """Return the values that statistics show as they are now."""
-        return {"circuit_state": self.breaker.state}
+        """Return the values that statistics show as they are now: the gravest state of all keys."""
+        states = {breaker.state for breaker in (self.breaker, *(self.breakers or _NONE).values())}
+        return {"circuit_state": next(state for state in _GRAVEST_FIRST if state in states)}
 
     def explain(self) -> str:
         """Return the layer with its settings."""
@@ -219,39 +223,48 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
 
 
 _NONE: Mapping[Any, CircuitBreaker] = MappingProxyType({})
+_GRAVEST_FIRST = ("OPEN", "HALF-OPEN", "DISABLED", "CLOSED")
+
+
+class _Keyed:
+    """The breaker of one key, and when it was last asked for."""
+
+    __slots__ = ("breaker", "used")
+
+    def __init__(self, breaker: CircuitBreaker, used: int) -> None:
+        self.breaker = breaker
+        self.used = used
 
 
 class KeyedBreakers(Mapping[Any, CircuitBreaker]):
-    """One breaker for each key, made on demand; read-only, bounded, thread-safe."""
+    """One breaker for each key, made on demand; read-only, bounded, thread-safe.
+
+    There is no lock: a key is the user's object, and its `__hash__` and `__eq__` may do anything.
+    Single operations of a dict are atomic.
+    """
 
     def __init__(self, make: Callable[[str], CircuitBreaker]) -> None:
         self._make = make
-        self._breakers: OrderedDict[Any, CircuitBreaker] = OrderedDict()
-        self._lock = threading.Lock()
-        _fork.renew_after(self)
-
-    __hash__ = object.__hash__  # a mapping compares by content, but stands for itself
+        self._entries: dict[Any, _Keyed] = {}
+        self._uses = itertools.count(1)
 
     def get_or_make(self, key: Any) -> CircuitBreaker:
         """Return the breaker of this key; beyond the bound the longest unused one goes."""
-        with self._lock:
-            breaker = self._breakers.get(key)
-            if breaker is None:
-                breaker = self._breakers[key] = self._make(f"[{key}]")
-                if len(self._breakers) > MOST_KEYS:
-                    self._breakers.popitem(last=False)
-            self._breakers.move_to_end(key)
-            return breaker
-
-    def renew_after_fork(self) -> None:
-        """Take a new lock: the old one may have been held by a thread that does not exist here."""
-        self._lock = threading.Lock()
+        entry = self._entries.get(key)
+        if entry is None:
+            made = _Keyed(self._make(f"[{key}]"), next(self._uses))
+            entry = self._entries.setdefault(key, made)
+        entry.used = next(self._uses)
+        while len(self._entries) > MOST_KEYS:
+            oldest = min(list(self._entries.items()), key=lambda item: item[1].used)
+            self._entries.pop(oldest[0], None)
+        return entry.breaker
 
     def __getitem__(self, key: Any) -> CircuitBreaker:
-        return self._breakers[key]
+        return self._entries[key].breaker
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(tuple(self._breakers))
+        return iter(list(self._entries))
 
     def __len__(self) -> int:
-        return len(self._breakers)
+        return len(self._entries)

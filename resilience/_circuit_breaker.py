@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from resilience import _clock, _fork
-from resilience._core.breaker import Breaker, Outcome
+from resilience._core.breaker import Breaker
 from resilience._core.breaker_states import BreakerRules
 from resilience._hooks import guarded
 from resilience._retry_options import predicate
@@ -83,12 +83,12 @@ class CircuitBreaker:
 
     @property
     def failure_count(self) -> int:
-        """Consecutive failures while it is closed."""
+        """Consecutive failures; those that opened it are kept until it closes."""
         return self.machine.failures
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds until a probe may pass; None where it is not open, or is held open."""
+        """Seconds until a probe may pass, at the latest; None where it is closed or held open."""
         with self._lock:
             return self.machine.state.retry_after(_clock.now())
 
@@ -113,14 +113,13 @@ class CircuitBreaker:
         now = _clock.now()
         with self._lock:
             permit = self.machine.admit(now)
-            retry_after = self.machine.state.retry_after(now) if permit is None else None
+            state, retry_after = self.machine.state.name, self.machine.state.retry_after(now)
             moves = self._take_moves()
         self._announce(moves)
         if permit is None:
-            when = (
-                "until it is closed by hand" if retry_after is None else f"for {retry_after:.3g} s"
-            )
-            msg = f"circuit {self.name!r} is open {when}"
+            by_hand = retry_after is None
+            when = "when it has been closed by hand" if by_hand else f"in {retry_after:.3g} s"
+            msg = f"circuit {self.name!r} is {state}: come back {when}"
             raise CircuitOpenError(msg, name=self.name, retry_after=retry_after)
         return permit
 
@@ -132,21 +131,23 @@ class CircuitBreaker:
         `started` is when the call began, where slow calls count.
         An answer that was admitted before the last change of state changes nothing.
         """
-        outcome: Outcome = "success" if error is None else self._outcome_of(error)
+        if error is not None and not self._is_counted(error):
+            self.machine.release(permit)
+            return
         now = _clock.now()
         is_timed = self.slow_from is not None and started is not None
         slow = is_timed and now - started >= self.slow_from  # type: ignore[operator]
         with self._lock:
-            self.machine.record(permit, outcome, now, slow=slow)
+            self.machine.record(permit, failed=error is not None, now=now, slow=slow)
             moves = self._take_moves()
         self._announce(moves)
 
-    def _outcome_of(self, error: BaseException) -> Outcome:
+    def _is_counted(self, error: BaseException) -> bool:
+        """Return whether the error speaks against the service; if not, it is neutral."""
         verdict = classify(error)
-        if verdict.kind == "neutral":
-            return "neutral"
-        counts = verdict.is_failure if self._counts is None else guarded(self._counts, error)
-        return "failure" if counts else "neutral"
+        if verdict.kind == "neutral" or self._counts is None:
+            return verdict.is_failure
+        return bool(guarded(self._counts, error))
 
     def _change(self, change: Callable[[], None]) -> None:
         with self._lock:

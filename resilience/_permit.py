@@ -14,28 +14,31 @@ __all__ = ["Permit"]
 
 
 class Permit:
-    """Holds a permit inside `with` or `async with`; for one use at a time."""
+    """Holds a permit inside `with` or `async with`.
 
-    __slots__ = ("_arrival", "_holder", "_priority", "_queue")
+    It may be used again, and within itself; each thread and each task needs one of its own.
+    """
+
+    __slots__ = ("_held", "_priority", "_queue")
 
     def __init__(self, queue: PriorityQueue, priority: Priority | None) -> None:
         self._queue = queue
         self._priority = priority
-        self._arrival: int | None = None
-        self._holder: object = None
+        self._held: list[tuple[object, int | None]] = []  # None: inherited
 
     def __enter__(self) -> Self:
-        self._arrival = self._queue.enter(self._priority)
-        self._holder = holder()
+        me = holder()
+        self._held.append((me, self._queue.enter(me, self._priority)))
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._arrival is not None:
-            self._queue.leave(self._holder, self._arrival)
+        me, arrival = self._held.pop()
+        if arrival is not None:
+            self._queue.leave(me, arrival)
 
     async def __aenter__(self) -> Self:
-        self._arrival = await self._queue.enter_async(self._priority)
-        self._holder = holder()
+        me = holder()
+        self._held.append((me, await self._queue.enter_async(me, self._priority)))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -11,9 +11,8 @@ from resilience._context import Priority, as_priority, check_deadline, deadlines
 from resilience._jobs import CoroutineJob, Job
 from resilience._queue import PriorityQueue
 from resilience._rules import fail
-from resilience._site import Common
+from resilience._site import BaseLayer, Common
 from resilience._waiters import holder
-from resilience._workers import Workers
 from resilience._wrapper import decorate
 
 if TYPE_CHECKING:
@@ -82,21 +81,21 @@ def prioritized(target: Any = None, /, **settings: Any) -> Any:
         queue = shared or PriorityQueue(name=common.name or name, **settings)
         return QueueLayer(queue, executor, common)
 
-    def decorator(function: Callable[..., Any]) -> Any:
+    def decorator(function: Any) -> Any:
         return decorate(function, make_layer)
 
     return decorator if target is None or shared is not None else decorator(target)
 
 
-class QueueLayer:
+class QueueLayer(BaseLayer):
     """The layer that `@prioritized` adds."""
 
     kind = "prioritized"
 
     def __init__(self, queue: PriorityQueue, executor: Executor | None, common: Common) -> None:
         self.queue = queue
-        self._executor = executor or Workers(queue.name)
-        self._is_coroutine = False
+        self._executor = executor
+        self._job_of = Job
         self._takes_priority = True
         self.name = common.name
         self.metrics_enabled = common.metrics_enabled
@@ -110,16 +109,16 @@ class QueueLayer:
             tier = _taken(kwargs) if takes_priority and "priority" in kwargs else None
             if deadlines.in_use:
                 check_deadline(name)
-            arrival = queue.enter(tier)
+            me = holder()
+            arrival = queue.enter(me, tier)
+            if arrival is None and streams:
+                arrival = queue.share(me)
             if arrival is None:
                 return inner(*args, **kwargs)
-            me = holder()
             try:
                 result = inner(*args, **kwargs)
             except BaseException as error:
-                if repeats and isinstance(error, Exception):
-                    queue.keep_place(arrival)
-                queue.leave(me, arrival)
+                queue.leave(me, arrival, returns=repeats and isinstance(error, Exception))
                 raise
             if streams:
                 result.on_end(lambda _: queue.leave(me, arrival))
@@ -133,22 +132,22 @@ class QueueLayer:
         """Return the coroutine function `inner` under a permit; as `sync`, but for `await`."""
         queue, streams, repeats, name = self.queue, site.streams, site.repeats, site.name
         takes_priority = self._takes_priority = _takes_priority(site.function)
-        self._is_coroutine = True
+        self._job_of = Job if streams else CoroutineJob
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             tier = _taken(kwargs) if takes_priority and "priority" in kwargs else None
             if deadlines.in_use:
                 check_deadline(name)
-            arrival = await queue.enter_async(tier)
+            me = holder()
+            arrival = await queue.enter_async(me, tier)
+            if arrival is None and streams:
+                arrival = queue.share(me)
             if arrival is None:
                 return await inner(*args, **kwargs)
-            me = holder()
             try:
                 result = await inner(*args, **kwargs)
             except BaseException as error:
-                if repeats and isinstance(error, Exception):
-                    queue.keep_place(arrival)
-                queue.leave(me, arrival)
+                queue.leave(me, arrival, returns=repeats and isinstance(error, Exception))
                 raise
             if streams:
                 result.on_end(lambda _: queue.leave(me, arrival))
@@ -160,13 +159,15 @@ class QueueLayer:
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the queue and `submit`."""
-        job_of = CoroutineJob if self._is_coroutine else Job
 
         def submit(*args: Any, **kwargs: Any) -> Future[Any]:
-            tier = _taken(kwargs) if self._takes_priority and "priority" in kwargs else None
-            job = job_of(self.queue, call, args, kwargs, self._executor)
+            tier = None
+            if self._takes_priority and "priority" in kwargs:  # and left there, for retries
+                tier = _taken(dict(kwargs))
+            job = self._job_of(self.queue, call, args, kwargs, self._executor)
+            future = job.future
             self.queue.enqueue(job, tier)
-            return job.future
+            return future
 
         submit.binds = True  # type: ignore[attr-defined] # a method's submit gets its instance
         return {"queue": self.queue, "submit": submit}

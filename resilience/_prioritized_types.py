@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 if TYPE_CHECKING:
+    from resilience._context import Priority
     from resilience._queue import PriorityQueue
 
 __all__ = ["Prioritized"]
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 S = TypeVar("S")
+T = TypeVar("T")
 Q = ParamSpec("Q")
 
 
-class Prioritized(Generic[P, R]):
-    """A function with a queue: called as before, with `submit` and `queue` beside it."""
+class Prioritized(Generic[P, R_co]):
+    """A function with a queue: called as before, with `submit` and `queue` beside it.
+
+    A keyword cannot be added to the parameters of an unknown function. So a call with `priority=`
+    is checked for its result alone.
+    """
 
     queue: PriorityQueue
 
     if TYPE_CHECKING:
 
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
-
-        def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+        @overload
+        def __call__(self, *args: Any, priority: Priority | int | str, **kwargs: Any) -> R_co: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
         @overload
-        def __get__(self, instance: None, owner: type) -> Prioritized[P, R]: ...
+        def submit(
+            self: Prioritized[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+        ) -> Future[T]: ...
+        @overload
+        def submit(
+            self: Prioritized[P, Coroutine[Any, Any, T]],
+            *args: Any,
+            priority: Priority | int | str,
+            **kwargs: Any,
+        ) -> Future[T]: ...
+        @overload
+        def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R_co]: ...
+        @overload
+        def submit(
+            self, *args: Any, priority: Priority | int | str, **kwargs: Any
+        ) -> Future[R_co]: ...
+        def submit(self, *args: Any, **kwargs: Any) -> Future[Any]: ...
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> Prioritized[P, R_co]: ...
         @overload
         def __get__(
-            self: Prioritized[Concatenate[S, Q], R], instance: S, owner: type | None = None
-        ) -> Prioritized[Q, R]: ...
+            self: Prioritized[Concatenate[S, Q], R_co], instance: S, owner: type | None = None
+        ) -> Prioritized[Q, R_co]: ...
         def __get__(self, instance: Any, owner: Any = None) -> Any: ...

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from resilience import _clock
 from resilience._context import Priority
-from resilience._core.queue import QueueMachine, Ticket
+from resilience._queue_state import QueueState
 from resilience._rules import check
-from resilience._waiters import LoopWaiter, ThreadWaiter, Waiter, holder
+from resilience._waiters import LoopWaiter, ThreadWaiter, Waiter
 
 __all__ = ["QueueControl"]
 
 
-class QueueControl:
+class QueueControl(QueueState):
     """What a `PriorityQueue` has beside handing out permits; all of it is thread-safe."""
-
-    name: str
-    _lock: threading.Lock
-    _machine: QueueMachine
-    _holders: dict[object, int]
-    _drained: list[Waiter]
 
     @property
     def size(self) -> int:
@@ -37,13 +30,12 @@ class QueueControl:
     @property
     def sizes(self) -> dict[Priority, int]:
         """How many wait, for each priority."""
-        with self._lock:
-            return dict(zip(Priority, self._machine.sizes(), strict=True))
+        return dict(zip(Priority, self._machine.sizes(), strict=True))
 
     @property
     def oldest_wait(self) -> float:
         """Seconds that the longest waiter has waited; 0 where nobody waits."""
-        with self._lock:
+        with self._step():
             began = self._machine.oldest()
         return 0.0 if began is None else max(0.0, _clock.now() - began)
 
@@ -67,13 +59,16 @@ class QueueControl:
         Raises:
             SettingsError: for a value that breaks its rule; nothing is changed then.
         """
-        limit = self._machine.limit if max_concurrent_requests is None else max_concurrent_requests
-        size = self._machine.size if queue_size is None else queue_size
-        check("max_concurrent_requests", limit)
-        check("queue_size", size)
+        if max_concurrent_requests is not None:
+            check("max_concurrent_requests", max_concurrent_requests)
+        if queue_size is not None:
+            check("queue_size", queue_size)
 
         def change() -> None:
-            self._machine.limit, self._machine.size = limit, size
+            if max_concurrent_requests is not None:
+                self._machine.limit = max_concurrent_requests
+            if queue_size is not None:
+                self._machine.size = queue_size
 
         self._change(change)
 
@@ -91,7 +86,7 @@ class QueueControl:
 
     def close(self) -> None:
         """Refuse new work, and whoever waits, with `QueueClosedError`; for good."""
-        with self._lock:
+        with self._step():
             self._machine.closed = True
             refused = self._machine.refuse_all()
             drained = self._take_drained()
@@ -100,7 +95,7 @@ class QueueControl:
         self._wake([], drained)
 
     def drain(self, timeout: float | None = None) -> bool:
-        """Refuse new work and wait until all that was accepted has ended.
+        """Refuse new work and wait until all that was accepted has ended, retries included.
 
         Returns:
             Whether it ended within `timeout` seconds (None: no limit). Work that is left goes on;
@@ -110,9 +105,12 @@ class QueueControl:
         if self._begin_to_drain(waiter):
             return True
         end = None if timeout is None else _clock.now() + timeout
-        while waiter in self._drained and (end is None or _clock.now() < end):
-            waiter.wait(None if end is None else end - _clock.now())
-        return self._is_drained(waiter)
+        try:
+            while waiter in self._drained and (end is None or _clock.now() < end):
+                waiter.wait(None if end is None else end - _clock.now())
+        finally:
+            drained = self._is_drained(waiter)
+        return drained
 
     async def adrain(self, timeout: float | None = None) -> bool:
         """Drain without blocking the event loop; as `drain`, but awaited."""
@@ -126,62 +124,29 @@ class QueueControl:
         return drained
 
     def _begin_to_drain(self, waiter: Waiter) -> bool:
-        with self._lock:
+        with self._step():
             self._machine.draining = True
-            if not self._machine.active and not self._machine.waiting:
+            if not self._has_work():
                 return True
             self._drained.append(waiter)
             return False
 
     def _is_drained(self, waiter: Waiter) -> bool:
-        with self._lock:
+        with self._step():
             if waiter not in self._drained:
                 return True
             self._drained.remove(waiter)
             return False
 
     def _change(self, change: Callable[[], None]) -> None:
-        with self._lock:
+        with self._step():
             change()
             granted = self._machine.grant(_clock.now())
         self._wake(granted, [])
 
-    def _take_drained(self) -> list[Waiter]:
-        if not self._drained or self._machine.active or self._machine.waiting:
-            return []
-        drained, self._drained = self._drained, []
-        return drained
-
-    def _abandon(self, ticket: Ticket) -> None:
-        """Forget a waiter; a permit that it was handed goes on to the next one."""
-        with self._lock:
-            granted = self._machine.abandon(ticket, _clock.now())
-            drained = self._take_drained()
-        self._wake(granted, drained)
-
-    def _wake(self, tickets: list[Ticket], drained: list[Waiter]) -> None:
-        """Wake those who were granted something, after the lock was let go."""
-        for ticket in tickets:
-            if not ticket.waiter.wake():
-                self._abandon(ticket)  # its event loop is gone: the permit goes on
-        for waiter in drained:
-            waiter.wake()
-
-    def renew_after_fork(self) -> None:
-        """Forget the threads that do not exist in the child; its own permit stays with it."""
-        self._lock = threading.Lock()
-        me = holder()
-        self._holders = {me: self._holders[me]} if me in self._holders else {}
-        old = self._machine
-        self._machine = QueueMachine(old.limit, old.size, old.aging)
-        self._machine.active = len(self._holders)
-        self._machine.arrivals = old.arrivals
-        self._machine.closed, self._machine.paused = old.closed, old.paused
-        self._drained = []
-
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now."""
-        return {"queue_size": self.size, "active_requests": self.active}
+        return {"queue": self, "queue_size": self.size, "active_requests": self.active}
 
     def __repr__(self) -> str:
         machine = self._machine

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from typing import Protocol
 
 from resilience import _clock
@@ -17,11 +18,26 @@ __all__ = ["LoopWaiter", "ThreadWaiter", "Waiter", "holder", "running_loop"]
 running_loop = asyncio._get_running_loop  # noqa: SLF001 - documented for loop implementers
 
 
+class _Thread(threading.local):
+    """Stands for the thread that asks; the number of a thread is given again when it has ended."""
+
+    def __init__(self) -> None:
+        self.token = object()
+
+
+_thread = _Thread()
+
+
 def holder() -> object:
-    """Return who is calling: the current task, or the thread where no task runs."""
+    """Return who is calling: the current task, or the thread where no task runs.
+
+    A task is not kept alive by it: one that its closed loop has forgotten must be collected, since
+    that is what gives back the permit it holds.
+    """
     if running_loop() is None:
-        return threading.get_ident()
-    return asyncio.current_task() or threading.get_ident()
+        return _thread.token
+    task = asyncio.current_task()
+    return _thread.token if task is None else weakref.ref(task)
 
 
 class Waiter(Protocol):
@@ -29,6 +45,7 @@ class Waiter(Protocol):
 
     def wake(self) -> bool:
         """Wake it, from any thread; False where it cannot wake any more."""
+        ...
 
 
 class ThreadWaiter:

@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 
 from resilience import _fork
 
-__all__ = ["Workers"]
+__all__ = ["Run", "Workers"]
 
 _IDLE = 10.0  # seconds that a thread without work stays
 
@@ -20,11 +20,10 @@ _all: weakref.WeakSet[Workers] = weakref.WeakSet()
 
 
 class Workers:
-    """Runs what it is given at once, in an idle thread or a new one.
+    """Runs what it is given in threads that there are already, or in new ones.
 
-    How many run at a time is the affair of whoever submits: a queue starts no more calls than it
-    has permits. The threads are daemons, so that an idle one holds up nobody; at exit the
-    interpreter waits for those that work.
+    The threads are daemons, so that an idle one holds up nobody; at exit the interpreter waits for
+    those that work.
     """
 
     def __init__(self, name: str) -> None:
@@ -36,49 +35,69 @@ class Workers:
     def renew_after_fork(self) -> None:
         """Begin without threads: a child has none of its parent's."""
         self._lock = threading.Lock()
-        self._idle = 0
-        self._busy = 0
-        self._made = 0
+        self._threads = 0
+        self._accepted = 0  # that have not ended
         self._rest = threading.Event()
         self._rest.set()
         self._work: SimpleQueue[Run] = SimpleQueue()
 
-    def submit(self, run: Run) -> None:
-        """Run this in a thread."""
+    def submit(self, run: Run, most: float) -> None:
+        """Run this in one of `most` threads at most; if all are busy, as soon as one is not.
+
+        Raises:
+            RuntimeError: no thread can be started, and there is none yet.
+        """
         with self._lock:
-            self._busy += 1
+            self._accepted += 1
             self._rest.clear()
-            reuse = self._idle > 0
-            self._idle -= reuse
-            self._made += not reuse
-            number = self._made
-        if reuse:
-            self._work.put(run)
-            return
-        name = f"resilience-{self._name}-{number}"
-        threading.Thread(target=self._live, args=(run,), name=name, daemon=True).start()
+            number = self._threads + 1
+            grows = number <= min(self._accepted, most)
+            self._threads += grows
+        if grows:
+            name = f"resilience-{self._name}-{number}"
+            try:
+                threading.Thread(target=self._live, name=name, daemon=True).start()
+            except RuntimeError:
+                with self._lock:
+                    self._threads -= 1
+                    if not self._threads:
+                        self._end_one()
+                        raise
+        self._work.put(run)
 
     def join(self) -> None:
         """Wait until nobody works."""
         self._rest.wait()
 
-    def _live(self, run: Run) -> None:
-        while True:
-            run()
-            del run  # an idle thread keeps nothing of its last call alive
+    def _live(self) -> None:
+        try:
+            while (run := self._next()) is not None:
+                try:
+                    run()
+                finally:
+                    del run  # an idle thread keeps nothing of its last call alive
+                    with self._lock:
+                        self._end_one()
+        except BaseException:
             with self._lock:
-                self._idle += 1
-                self._busy -= 1
-                if not self._busy:
-                    self._rest.set()
+                self._threads -= 1
+            raise
+
+    def _next(self) -> Run | None:
+        """Return the next work, or None if the thread is not needed any more and counted out."""
+        while True:
             try:
-                run = self._work.get(timeout=_IDLE)
+                return self._work.get(timeout=_IDLE)
             except Empty:
                 with self._lock:
-                    if self._idle > 0:
-                        self._idle -= 1
-                        return
-                run = self._work.get()  # somebody has counted on this thread just now
+                    if self._threads > self._accepted:
+                        self._threads -= 1
+                        return None
+
+    def _end_one(self) -> None:
+        self._accepted -= 1
+        if not self._accepted:
+            self._rest.set()
 
 
 @atexit.register

@@ -22,7 +22,7 @@ Two rules keep the machine honest under concurrency:
 from __future__ import annotations
 
 from itertools import count
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from resilience._core.breaker_states import (
     BreakerRules,
@@ -33,9 +33,7 @@ from resilience._core.breaker_states import (
     State,
 )
 
-__all__ = ["Breaker", "Outcome", "Transition"]
-
-Outcome = Literal["success", "failure", "neutral"]
+__all__ = ["Breaker", "Transition"]
 
 
 class Transition(NamedTuple):
@@ -52,7 +50,7 @@ class Breaker:
     Attributes:
         closed: Whether calls pass without asking; the driver's fast path reads it.
         permit: The permit of every call that passes while the circuit is closed.
-        failures: Consecutive failures while the circuit is closed, else 0.
+        failures: Consecutive failures; they stay when the circuit opens.
     """
 
     __slots__ = (
@@ -71,6 +69,7 @@ class Breaker:
         self._openings = 0  # in a row, without a success between them
         self._permits = count()  # no permit is given twice
         self.permit = -1
+        self.failures = 0
         self.transitions: list[Transition] = []  # taken and emptied by the driver
         self._enter(Closed(rules, next(self._permits)))
 
@@ -81,17 +80,22 @@ class Breaker:
             self._move(HalfOpen(self.rules, self._permits), "reset_timeout")
         return self.state.admit(now)
 
-    def record(self, permit: int, outcome: Outcome, now: float, *, slow: bool = False) -> None:
+    def release(self, permit: int) -> None:
+        """Take back the permit of a call that says nothing about the service.
+
+        Needs no lock: the garbage collector, which closes forgotten streams, may call it in the
+        midst of any other step.
+        """
+        self.state.neutral(permit)
+
+    def record(self, permit: int, *, failed: bool, now: float, slow: bool = False) -> None:
         """Take the answer of a call that was admitted with `permit`."""
         state = self.state
         if not state.owns(permit) or isinstance(state, Open | Disabled):
             return  # the answer is older than the last transition
-        if outcome == "neutral":
-            state.neutral(permit)
-            return
-        judge = state.success if outcome == "success" else state.failure
+        self.failures = self.failures + 1 if failed else 0
+        judge = state.failure if failed else state.success
         reason = judge(permit, now, slow=slow)
-        self.failures = state.failures if isinstance(state, Closed) else 0
         if reason == "probe_succeeded":
             self._openings = 0
             self._move(Closed(self.rules, next(self._permits)), reason)
@@ -131,7 +135,7 @@ class Breaker:
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self.closed = isinstance(state, Closed)
-        self.failures = 0
         if isinstance(state, Closed):
-            self.permit = state.permit
+            self.failures = 0
+            self.permit = state.permit  # before `closed`, since others read both without a lock
+        self.closed = isinstance(state, Closed)

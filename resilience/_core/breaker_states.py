@@ -1,7 +1,8 @@
 """The four states of a circuit breaker; each answers for itself.
 
 A state says who may pass (`admit`), whose answer it listens to (`owns`), and which state follows
-an answer (`success`, `failure`): the name of the reason for leaving, or None to stay.
+an answer (`success`, `failure`): the name of the reason for leaving, or None to stay. A neutral
+answer (`neutral`) never leads anywhere, and is the one step that is taken without a lock.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from resilience._core.window import Window
 
 __all__ = ["BreakerRules", "Closed", "Disabled", "HalfOpen", "Open", "State"]
+
+# With `reset_timeout=0` every probe would count as lost at once, and everybody would pass.
+_SHORTEST_LEASE = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,11 @@ class BreakerRules:
     window: int = 100
     window_seconds: float | None = None
     max_reset_timeout: float | None = None
+
+    @property
+    def probe_lease(self) -> float:
+        """The seconds after which a probe counts as lost; a `reset_timeout` of 0 bounds nobody."""
+        return self.reset_timeout or _SHORTEST_LEASE
 
     @property
     def windowed(self) -> bool:
@@ -64,13 +73,13 @@ class Closed:
     """Everybody passes; failures are counted."""
 
     name = "CLOSED"
-    __slots__ = ("_rules", "failures", "permit", "window")
+    __slots__ = ("_failures", "_rules", "_window", "permit")
 
     def __init__(self, rules: BreakerRules, permit: int) -> None:
         self._rules = rules
         self.permit = permit
-        self.failures = 0  # in a row
-        self.window = rules.new_window() if rules.windowed else None
+        self._failures = 0  # in a row
+        self._window = rules.new_window() if rules.windowed else None
 
     def admit(self, now: float) -> int | None:
         return self.permit
@@ -79,28 +88,28 @@ class Closed:
         return permit == self.permit
 
     def success(self, permit: int, now: float, *, slow: bool) -> str | None:
-        self.failures = 0
+        self._failures = 0
         return self._verdict(now, failed=False, slow=slow)
 
     def failure(self, permit: int, now: float, *, slow: bool) -> str | None:
-        self.failures += 1
+        self._failures += 1
         reason = self._verdict(now, failed=True, slow=slow)
         threshold = self._rules.failure_threshold
-        if threshold is not None and self.failures >= threshold:
+        if threshold is not None and self._failures >= threshold:
             return "failure_threshold"
         return reason
 
     def neutral(self, permit: int) -> None:
-        """Nothing happened: a neutral call held nothing that others wait for."""
+        """Nothing happened: the call held nothing that others wait for."""
 
     def retry_after(self, now: float) -> float | None:
         return None
 
     def _verdict(self, now: float, *, failed: bool, slow: bool) -> str | None:
-        if self.window is None:
+        if self._window is None:
             return None
         rules = self._rules
-        tally = self.window.record(now, failed=failed, slow=slow)
+        tally = self._window.record(now, failed=failed, slow=slow)
         if tally.total < rules.minimum_calls:
             return None
         if rules.failure_rate is not None and tally.failures / tally.total >= rules.failure_rate:
@@ -125,6 +134,9 @@ class Open:
 
     def owns(self, permit: int) -> bool:  # an answer from before changes nothing
         return False
+
+    def neutral(self, permit: int) -> None:
+        """Nothing happened."""
 
     def is_over(self, now: float) -> bool:
         return self.retry_after(now) == 0
@@ -174,22 +186,23 @@ class HalfOpen:
         return "probe_failed"
 
     def neutral(self, permit: int) -> None:
-        del self._probes[permit]
+        self._probes.pop(permit, None)
 
     def retry_after(self, now: float) -> float | None:
         """Return when a place is free at the latest: when the oldest probe counts as lost."""
-        if len(self._probes) < self._rules.half_open_max_calls:
+        began = list(self._probes.values())  # a copy: a neutral probe may leave at any moment
+        if len(began) < self._rules.half_open_max_calls:
             return 0.0
-        oldest = min(self._probes.values())
-        return min(max(0.0, oldest + self._rules.reset_timeout - now), self._rules.reset_timeout)
+        lease = self._rules.probe_lease
+        return min(max(0.0, min(began) + lease - now), lease)
 
     def _expire(self, now: float) -> None:
         """Take back the places of probes that never came back."""
         for permit, began in list(self._probes.items()):
             if now < began:  # the clock went back
                 self._probes[permit] = now
-            elif now - began >= self._rules.reset_timeout:
-                del self._probes[permit]
+            elif now - began >= self._rules.probe_lease:
+                self._probes.pop(permit, None)
 
 
 class Disabled:
@@ -203,6 +216,9 @@ class Disabled:
 
     def owns(self, permit: int) -> bool:
         return False
+
+    def neutral(self, permit: int) -> None:
+        """Nothing happened."""
 
     def retry_after(self, now: float) -> float | None:
         return None

@@ -29,9 +29,21 @@ class Ticket:
         arrival: A number that grows with each arrival; a retried attempt keeps its old one.
         since: When the wait began, in seconds.
         waiter: Whatever the driver needs to wake it.
+        fate: What became of it; "refused" as well for one that has gone away.
+        at_once: It got its permit without waiting.
+        claimed: The call of a job has taken its permit over.
     """
 
-    __slots__ = ("arrival", "fate", "is_job", "since", "tier", "waiter")
+    __slots__ = (
+        "arrival",
+        "at_once",
+        "claimed",
+        "fate",
+        "is_job",
+        "since",
+        "tier",
+        "waiter",
+    )
 
     def __init__(self, tier: int, arrival: int, since: float, waiter: Any, *, is_job: bool) -> None:
         self.tier = tier
@@ -40,6 +52,7 @@ class Ticket:
         self.waiter = waiter
         self.is_job = is_job
         self.fate: Fate = "waiting"
+        self.at_once = self.claimed = False
 
     def __lt__(self, other: Ticket) -> bool:
         return self.arrival < other.arrival
@@ -126,15 +139,21 @@ class QueueMachine:
         """Whether a permit can be had at once by a newcomer."""
         return self.active < self.limit and not (self.paused or self.draining or self.closed)
 
+    @property
+    def takes_job(self) -> bool:
+        """Whether a new job can start at once."""
+        return self.open and self.busy_workers < self.limit
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many wait as may."""
+        return self.waiting >= self.size
+
     def take(self) -> int:
         """Take a free permit and return the number of the arrival; only while `open`."""
         self.active += 1
         self.arrivals += 1
         return self.arrivals
-
-    @property
-    def is_full(self) -> bool:
-        return self.waiting >= self.size
 
     def wait(
         self, tier: int, now: float, waiter: Any, *, place: int | None, is_job: bool = False
@@ -192,6 +211,13 @@ class QueueMachine:
             ticket.fate = "refused"
         self.waiting = 0
         return tickets
+
+    def renewed(self, *, active: int) -> QueueMachine:
+        """Return a machine with the same rules, in which nobody waits: for a forked process."""
+        machine = QueueMachine(self.limit, self.size, self.aging)
+        machine.active, machine.arrivals = active, self.arrivals
+        machine.closed, machine.paused = self.closed, self.paused
+        return machine
 
     def sizes(self) -> list[int]:
         """Return how many wait in each tier."""

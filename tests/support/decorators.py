@@ -10,15 +10,14 @@ from resilience import CircuitBreaker, KeyPool, circuit_breaker, prioritized, re
 __all__ = ["DECORATORS", "pool_of", "whole_stack"]
 
 
-def pool_of(*keys: str, **settings: Any) -> KeyPool:
-    """A pool whose entries are named a, b, c, …, with made-up keys unless these are given."""
-    names = "abcdefgh"[: len(keys)]
-    return KeyPool(dict(zip(names, keys, strict=True)), **settings)
+def pool_of(names: str, **settings: Any) -> KeyPool:
+    """A pool with an entry for each letter; the key of a is "key of a"."""
+    return KeyPool({name: f"key of {name}" for name in names}, **settings)
 
 
 def whole_stack(function: Any) -> Any:
     """One of each, each put on what the one before made."""
-    pool = pool_of("key of a", "key of b")
+    pool = pool_of("ab")
     return retry(pool.inject("key")(prioritized(circuit_breaker(function))))
 
 
@@ -27,6 +26,6 @@ DECORATORS: dict[str, Callable[[Any], Any]] = {
     "circuit_breaker": circuit_breaker(CircuitBreaker()),
     "prioritized": prioritized,
     "resilient": resilient,
-    "pool.inject": pool_of("made up").inject("key"),
+    "pool.inject": pool_of("a").inject("key"),
     "a stack": whole_stack,
 }

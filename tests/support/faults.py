@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 from resilience import _clock
@@ -55,8 +55,7 @@ def failing(*outcomes: Any, then: Any = "done") -> Callable[..., Any]:
 
 def gaps(times: Iterable[float]) -> list[float]:
     """Seconds between each moment and the next."""
-    moments = list(times)
-    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(times)]
 
 
 def hold_random(monkeypatch: Any, value: float) -> None:

@@ -1,0 +1,176 @@
+"""What the parts of a queue share: who waits, who holds a permit, and how both change hands."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
+
+from resilience import _clock
+from resilience._context import current_priority, deadline
+from resilience._core.queue import QueueMachine, Ticket
+from resilience._waiters import Waiter, holder
+from resilience.errors import (
+    DeadlineExceededError,
+    QueueClosedError,
+    QueueFullError,
+    QueueTimeoutError,
+    RefusedError,
+)
+
+__all__ = ["QueueState"]
+
+
+class QueueState:
+    """A machine, the lock around it, and what the machine need not know.
+
+    Any step may be interrupted by the garbage collector, and that may close a forgotten stream or
+    coroutine that gives back a permit of this very queue, in the thread that holds the lock. So
+    the lock is re-entrant, and such a step is put off until the interrupted one is over.
+    """
+
+    def __init__(
+        self, name: str, machine: QueueMachine, queue_timeout: float | None, *, enabled: bool
+    ) -> None:
+        self.name = name
+        self.queue_timeout = queue_timeout
+        self.enabled = enabled
+        self._new_lock()
+        self._machine = machine
+        # Who holds a permit, and which: the number of its arrival, or the ticket of a submitted
+        # call that has not claimed it yet. Re-entry finds it here.
+        self._holders: dict[object, int | Ticket] = {}
+        # How many hold a permit together, where it is more than one.
+        self._shares: dict[int, int] = {}
+        # Whose attempt failed and who may come back, with the place that is kept.
+        self._away: dict[object, int] = {}
+        self._drained: list[Waiter] = []
+        self._late: deque[Callable[[], object]] = deque()
+
+    def _stand_in_line(
+        self, tier: int | None, me: object, waiter: Waiter, *, is_job: bool = False
+    ) -> Ticket:
+        """Become a waiter, or be refused; the lock is held."""
+        machine = self._machine
+        place = None if is_job else self._away.get(me)
+        if machine.closed or (machine.draining and place is None):
+            raise self.closed_error()
+        if place is None and machine.is_full and not (is_job and machine.takes_job):
+            raise self._refusal(QueueFullError, f"is full: {machine.waiting} calls wait already")
+        self._away.pop(me, None)
+        tier = current_priority() if tier is None else tier
+        now = _clock.now()
+        ticket = machine.wait(tier, now, waiter, place=place, is_job=is_job)
+        ticket.at_once = bool(machine.grant(now))  # who comes back passes where a newcomer may not
+        return ticket
+
+    def _longest_wait(self) -> tuple[float | None, type[RefusedError]]:
+        """Return how long the caller may wait from now on, and what it is told after that."""
+        limit, remaining = self.queue_timeout, deadline.remaining()
+        if remaining is not None and (limit is None or remaining <= limit):
+            return remaining, DeadlineExceededError
+        return limit, QueueTimeoutError
+
+    def _too_late(self, kind: type[RefusedError]) -> RefusedError:
+        if kind is DeadlineExceededError:
+            return self._refusal(kind, "gave no permit before the deadline")
+        return self._refusal(kind, f"gave no permit within {self.queue_timeout:g} s")
+
+    def closed_error(self) -> RefusedError:
+        """Return the error for whoever comes, or waits, when the queue takes no more work."""
+        return self._refusal(QueueClosedError, "is closed and takes no new work")
+
+    def _refusal(self, kind: type[RefusedError], text: str) -> RefusedError:
+        return kind(f"queue {self.name!r} {text}", name=self.name)
+
+    def forget_place(self) -> None:
+        """Take note that this thread or task does not come back any more."""
+        me = holder()
+        if me in self._away:
+            with self._step():
+                self._away.pop(me, None)
+                drained = self._take_drained()
+            self._wake([], drained)
+
+    # -- steps -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _step(self) -> Generator[None]:
+        """Hold the lock, and then take the steps that were put off meanwhile."""
+        try:
+            with self._lock:
+                yield
+        finally:
+            self._catch_up()
+
+    def _new_lock(self) -> None:
+        lock = threading.RLock()
+        self._lock = lock
+        # Whether this thread is in the midst of a step; `threading.Condition` asks the same.
+        self._is_mid_step: Callable[[], bool] = lock._is_owned  # type: ignore[attr-defined] # noqa: SLF001
+
+    def _puts_off(self, step: Callable[[], object]) -> bool:
+        """Return whether this thread is in the midst of a step; `step` is taken after it, then."""
+        if not self._is_mid_step():
+            return False
+        self._late.append(step)
+        return True
+
+    def _catch_up(self) -> None:
+        late = self._late
+        while late and not self._is_mid_step():
+            try:
+                step = late.popleft()
+            except IndexError:  # another thread was faster
+                return
+            step()
+
+    def _abandon(self, ticket: Ticket, *, if_waiting: bool = False) -> bool:
+        """Forget a waiter, and hand on the permit if it got one; return whether it was waiting."""
+        if self._puts_off(partial(self._abandon, ticket, if_waiting=if_waiting)):
+            return False
+        with self._lock:
+            was_waiting = ticket.fate == "waiting"
+            if if_waiting and not was_waiting:
+                return False
+            granted = self._machine.abandon(ticket, _clock.now())
+            drained = self._take_drained()
+        self._wake(granted, drained)
+        return was_waiting
+
+    def _wake(self, tickets: list[Ticket], drained: list[Waiter]) -> None:
+        """Wake those who were granted something, after the lock was let go."""
+        left = deque(tickets)
+        while left:
+            ticket = left.popleft()
+            if not ticket.waiter.wake():  # its event loop is gone: the permit goes on
+                with self._lock:
+                    left += self._machine.abandon(ticket, _clock.now())
+                    drained += self._take_drained()
+        for waiter in drained:
+            waiter.wake()
+        if self._late:
+            self._catch_up()
+
+    def _take_drained(self) -> list[Waiter]:
+        """Return those who wait for the end of all work, if it has ended."""
+        if not self._drained or self._has_work():
+            return []
+        drained, self._drained = self._drained, []
+        return drained
+
+    def _has_work(self) -> bool:
+        return bool(self._machine.active or self._machine.waiting or self._away)
+
+    def renew_after_fork(self) -> None:
+        """Forget the threads that do not exist in the child; its own permit stays with it."""
+        self._new_lock()
+        me = holder()
+        self._holders = {me: self._holders[me]} if me in self._holders else {}
+        kept = self._holders.values()
+        self._shares = {n: shares for n, shares in self._shares.items() if n in kept}
+        self._away = {me: self._away[me]} if me in self._away else {}
+        self._machine = self._machine.renewed(active=len(self._holders))
+        self._drained, self._late = [], deque()
