@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Iterable, Mapping
 
 from dotenv import dotenv_values, find_dotenv
 
@@ -19,26 +20,20 @@ def find_keys(names: tuple[str, ...]) -> dict[str, str]:
     """Return every key whose variable is one of `names`, or one of them with a number behind it.
 
     A number is `_1`, `_2`, and so on; numbers may be missing. The order is that of `names`, then
-    of the numbers. An empty variable
-    is none. The environment wins over the nearest `.env` from the working directory upwards,
-    which is read without touching the environment.
+    of the numbers. White space around a key is none of it, and an empty variable is none at all.
+    The environment wins over the nearest `.env` from the working directory upwards, which is read
+    without touching the environment.
 
     Raises:
         MissingKeyError: if there is none; it names the variables.
     """
-    file, environment = _env_file(), dict(os.environ)
-    found: dict[str, str] = {}
+    file, environment = _env_file(), _filled(os.environ)
+    values, found = file | environment, {}
     for name in names:
-        matches = (
-            re.fullmatch(rf"{re.escape(name)}(?:_(\d+))?", each) for each in file | environment
-        )
-        numbered = sorted((int(match[1] or 0), match[0]) for match in matches if match)
-        for _, variable in numbered:
-            source = "environment" if environment.get(variable) else ".env"
-            key = environment.get(variable) or file.get(variable)
-            if key:
-                found[variable] = key
-                _logger.info("key %s comes from %s", variable, source)
+        for variable in _numbered(name, values):
+            found[variable] = values[variable]
+            source = "environment" if variable in environment else ".env"
+            _logger.info("key %s comes from %s", variable, source)
     if not found:
         tried = ", ".join(f"{name}, {name}_1, …" for name in names)
         msg = f"no key found: set one of {tried} in the environment or in .env, or pass one"
@@ -48,9 +43,25 @@ def find_keys(names: tuple[str, ...]) -> dict[str, str]:
 
 def lookup(name: str) -> str | None:
     """Return the value of one variable, from the environment or `.env`; None where it is empty."""
-    return os.environ.get(name) or _env_file().get(name) or None
+    return _filled({name: os.environ.get(name)}).get(name) or _env_file().get(name)
+
+
+def _numbered(name: str, variables: Iterable[str]) -> list[str]:
+    """Return the variables of this name, in the order of their numbers; that without one first."""
+    matches = (re.fullmatch(rf"{re.escape(name)}(?:_([0-9]+))?", each) for each in variables)
+    numbers = {match[0]: int(match[1] or -1) for match in matches if match}
+    return sorted(numbers, key=lambda variable: (numbers[variable], variable))
 
 
 def _env_file() -> dict[str, str]:
-    values = dotenv_values(find_dotenv(usecwd=True))
-    return {name: value for name, value in values.items() if value}
+    """Return what stands in the nearest `.env`; one that cannot be read is none."""
+    try:
+        return _filled(dotenv_values(find_dotenv(usecwd=True)))
+    except (OSError, UnicodeError) as error:
+        _logger.warning("the file .env cannot be read (%s)", type(error).__name__)
+        return {}
+
+
+def _filled(variables: Mapping[str, str | None]) -> dict[str, str]:
+    stripped = {name: (value or "").strip() for name, value in variables.items()}
+    return {name: value for name, value in stripped.items() if value}

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import random
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, Self, TypeVar
 
 from resilience import _clock, _fork
 from resilience._context import Priority, current_priority, deadline
 from resilience._core.keys import Entry, KeyRing, RestRules, Trouble
-from resilience._core.strategies import STRATEGIES
+from resilience._core.strategies import DEFAULT, STRATEGIES
 from resilience._environment import find_keys
 from resilience._hooks import guarded
 from resilience._lease import Lease, LeaseRequest
 from resilience._pool_entries import Candidate, KeyEntries, Secret, entries_of
 from resilience._pool_layer import PoolLayer
 from resilience._rules import check, fail
-from resilience._waiters import LoopWaiter, ThreadWaiter, Waiter
+from resilience._waiters import LoopWaiter, ThreadWaiter
 from resilience._wrapper import decorate
 from resilience.classify import classify
 from resilience.errors import DeadlineExceededError, NoKeyAvailableError
 from resilience.settings import reject_unknown
 from resilience.telemetry.events import KeyRested, publish
-from resilience.telemetry.statistics import Totals
 
 __all__ = ["KeyPool"]
 
@@ -58,18 +57,19 @@ class KeyPool(KeyEntries):
         self,
         keys: Mapping[str, str | None] | Iterable[str] | str | None = None,
         *,
-        strategy: str | Chooser = "round-robin",
+        strategy: str | Chooser = DEFAULT,
         wait: bool = False,
         name: str | None = None,
         **settings: Any,
     ) -> None:
         reject_unknown(settings, ("initial_retry_delay", "max_retry_delay"), "KeyPool")
         check("name", name)
+        check("wait", wait)
         for setting, value in settings.items():
             check(setting, value)
         self.name = name or "keys"
         self._strategy = _checked(strategy)
-        self._wait = bool(wait)
+        self._wait = wait
         first = settings.get("initial_retry_delay", 1.0)
         self._ring = KeyRing(RestRules(first, max(first, settings.get("max_retry_delay", 60.0))))
         self._secrets = {}
@@ -91,7 +91,9 @@ class KeyPool(KeyEntries):
         Raises:
             MissingKeyError: if there is none; it names the variables.
         """
-        settings.setdefault("name", variables[0] if variables else None)
+        if not variables or not all(variables):
+            fail("variables", "must be one or more names of environment variables", variables)
+        settings.setdefault("name", variables[0])
         return cls(find_keys(variables), **settings)
 
     def lease(self, name: str | None = None, strategy: str | Chooser | None = None) -> LeaseRequest:
@@ -108,19 +110,25 @@ class KeyPool(KeyEntries):
 
     def take(self, **request: Any) -> Lease:
         """Return a lease, which the caller ends by `finish`; waits in this thread if `wait`."""
-        while True:
-            lease, waiter, seconds = self._try(ThreadWaiter, **request)
-            if lease is not None:
-                return lease
-            waiter.wait(seconds)
+        lease, _ = self._try(**request)
+        while lease is None:
+            waiter = ThreadWaiter()
+            with self._told_of_changes(waiter):
+                lease, seconds = self._try(**request)
+                if lease is None:
+                    waiter.wait(seconds)
+        return lease
 
     async def take_async(self, **request: Any) -> Lease:
         """Return a lease; as `take`, but for `await`."""
-        while True:
-            lease, waiter, seconds = self._try(LoopWaiter, **request)
-            if lease is not None:
-                return lease
-            await waiter.wait(seconds)
+        lease, _ = self._try(**request)
+        while lease is None:
+            waiter = LoopWaiter()
+            with self._told_of_changes(waiter):
+                lease, seconds = self._try(**request)
+                if lease is None:
+                    await waiter.wait(seconds)
+        return lease
 
     def __call__(self, function: Callable[P, R], /) -> Callable[P, R]:
         """Decorate: lease a key for each attempt and pass it as `api_key`."""
@@ -138,23 +146,30 @@ class KeyPool(KeyEntries):
         layer = PoolLayer(self, parameter)
         return lambda function: decorate(function, lambda _: layer)
 
-    def settle(self, entry: Entry, began: float, error: BaseException | None) -> None:
-        """Charge the outcome of a call to the entry that it was made with."""
+    def settle(
+        self, entry: Entry, secret: Secret, began: float, error: BaseException | None
+    ) -> None:
+        """Charge the outcome of a call to the entry that it was made with.
+
+        What was made with a key that has been replaced since says nothing about the new one.
+        """
         verdict = None if error is None else classify(error)
         now = _clock.now()
         seconds = None
         with self._lock:
-            if verdict is not None and verdict.kind in ("rate_limit", "key"):
+            speaks = self._secrets.get(entry.name, secret) is secret
+            if speaks and verdict is not None and verdict.kind in ("rate_limit", "key"):
                 kind: Trouble = "key" if verdict.kind == "key" else "rate_limit"
                 seconds = self._ring.trouble(entry, kind, verdict.retry_after, began, now)
-            proved = verdict is None or verdict.kind == "permanent"
+            proved = speaks and (verdict is None or verdict.kind == "permanent")
             self._ring.give_back(entry, proved=proved, began=began, now=now)
-            statistics = self._statistics.get(entry.name)
+            is_ours = self._ring.entries.get(entry.name) is entry
+            statistics = self._statistics[entry.name] if is_ours else None
         if statistics is not None:
             took = max(0.0, now - began)
             statistics.succeeded(took) if error is None else statistics.ended(error, took)
         self._wake_all()
-        if verdict is not None and seconds is not None:
+        if verdict is not None and seconds:
             rested = KeyRested(
                 name=self.name, key_name=entry.name, seconds=seconds, reason=verdict.kind
             )
@@ -166,46 +181,29 @@ class KeyPool(KeyEntries):
         with self._lock:
             return self._ring.earliest(_clock.now(), tier, name=name, only="rate_limit")
 
-    def get_stats(self) -> dict[str, Any]:
-        """Return what the calls on all entries came to, and on each in `endpoints`."""
-        each = {name: record.snapshot() for name, record in tuple(self._statistics.items())}
-        total = Totals()
-        for snapshot in each.values():
-            total.add(snapshot)
-        total.live["endpoints"] = {name: snapshot.as_dict() for name, snapshot in each.items()}
-        total.live["active_requests"] = sum(e.active for e in tuple(self._ring.entries.values()))
-        return total.as_dict()
-
-    def reset_stats(self, name: str | None = None) -> None:
-        """Forget what was counted, for one entry or for all."""
-        for entry in self.names() if name is None else (self._entry(name).name,):
-            self._statistics[entry].reset()
-
-    def renew_after_fork(self) -> None:
-        """Forget the calls of threads that do not exist in a forked child."""
-        self._lock = threading.Lock()
-        self._waiters: list[Waiter] = []
-        for entry in self._ring.entries.values():
-            entry.active = 0
+    def resting(self) -> dict[str, float]:
+        """Return the entries that are not handed out now, and for how many seconds."""
+        now = _clock.now()
+        with self._lock:
+            waits = {name: entry.wait(now) for name, entry in self._ring.entries.items()}
+        return {name: wait for name, wait in waits.items() if wait}
 
     def _try(
         self,
-        make_waiter: Callable[[], Any],
         *,
         name: str | None = None,
         strategy: Any = None,
         tier: Priority | None = None,
         tried: frozenset[str] | set[str] = frozenset(),
         wait: bool | None = None,
-    ) -> tuple[Lease | None, Any, float | None]:
-        """Return a lease; or a waiter and how long to wait; or raise that nobody can serve."""
+    ) -> tuple[Lease | None, float | None]:
+        """Return a lease; or None and how long to wait; or raise that nobody can serve."""
         tier = current_priority() if tier is None else tier
         if name is not None:
             self._entry(name)
         chosen = self._choose(self._strategy if strategy is None else strategy, name, tier, tried)
         if chosen is not None:
-            entry, secret = chosen
-            return Lease(self, entry, secret.key, secret.base_url), None, None
+            return Lease(self, *chosen), None
         refusal = self._refusal(name, tier)
         if not (self._wait if wait is None else wait) or refusal.retry_after is None:
             raise refusal
@@ -213,23 +211,24 @@ class KeyPool(KeyEntries):
         if left == 0:
             msg = f"pool {self.name!r}: no key was ready before the deadline"
             raise DeadlineExceededError(msg, name=self.name) from refusal
-        waiter = make_waiter()
         with self._lock:
-            self._waiters.append(waiter)
-        seconds = max(0.001, refusal.retry_after)
-        return None, waiter, seconds if left is None else min(left, seconds)
+            # Where entries are only being tried, the end of the trial is what wakes.
+            seconds = self._ring.earliest(_clock.now(), tier, name=name, probe=math.inf)
+        limits = [limit for limit in (left, seconds) if limit is not None and limit < math.inf]
+        return None, min(limits, default=None)
 
     def _choose(
         self, strategy: Any, name: str | None, tier: int, tried: Iterable[str]
     ) -> tuple[Entry, Secret] | None:
         """Choose and count one entry, or return None; a user's strategy runs without the lock."""
         preferred = None
-        if not isinstance(strategy, str):
+        if name is None and not isinstance(strategy, str):
             with self._lock:
                 offered = self._ring.candidates(_clock.now(), tier, tried)
                 records = tuple(_record(entry) for entry in offered)
             answer = guarded(strategy, records) if records else None
-            preferred = getattr(answer, "name", answer)
+            preferred = answer.name if isinstance(answer, Candidate) else answer
+            preferred = preferred if isinstance(preferred, str) else None
         with self._lock:
             now = _clock.now()
             ready = self._ring.candidates(now, tier, tried)
@@ -239,7 +238,7 @@ class KeyPool(KeyEntries):
                 return None
             chosen = next((entry for entry in ready if entry.name == preferred), None)
             if chosen is None:  # what a strategy answers may be nonsense, or gone by now
-                pick = STRATEGIES[strategy if isinstance(strategy, str) else "round-robin"]
+                pick = STRATEGIES[strategy if isinstance(strategy, str) else DEFAULT]
                 chosen = pick(ready, random.random())  # noqa: S311 - spreads load
             self._ring.take(chosen, now)
             return chosen, self._secrets[chosen.name]
@@ -247,7 +246,7 @@ class KeyPool(KeyEntries):
     def _refusal(self, name: str | None, tier: int) -> NoKeyAvailableError:
         with self._lock:
             now = _clock.now()
-            reasons = self._ring.reasons(now)
+            reasons = self._ring.reasons(now, tier)
             retry_after = self._ring.earliest(now, tier, name=name)
         if name is not None:
             reasons = {name: reasons.get(name, "was removed")}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple, NoReturn
 
 from resilience import _secrets
 from resilience._context import Priority, as_priority
@@ -12,7 +15,8 @@ from resilience._core.keys import Entry, KeyRing
 from resilience._rules import check, fail
 from resilience._waiters import Waiter
 from resilience.settings import reject_unknown
-from resilience.telemetry.statistics import CallStatistics
+from resilience.telemetry.report import Report, report_of
+from resilience.telemetry.statistics import CallStatistics, Totals
 
 __all__ = ["Candidate", "KeyEntries", "Secret", "entries_of"]
 
@@ -63,7 +67,7 @@ class KeyEntries:
     _ring: KeyRing
     _secrets: dict[str, Secret]
     _statistics: dict[str, CallStatistics]
-    _waiters: list[Waiter]
+    _waiters: dict[Waiter, None]  # in order of arrival
     _added: int
 
     def add(
@@ -95,6 +99,7 @@ class KeyEntries:
             fail("name", "must be new in the pool", name)
         _check_key(key, base_url)
         check("weight", weight)
+        check("group", group)
         served = _served(tiers)
         if key is not None:
             _secrets.remember(key)
@@ -103,10 +108,13 @@ class KeyEntries:
             self._ring.entries[name] = Entry(name, weight, served, group, self._added)
             self._secrets[name] = Secret(key, base_url)
             self._statistics[name] = CallStatistics(name)
+            self._statistics[name].watch("entry", partial(self._live, name))
         self._wake_all()
 
     def update(self, name: str, **settings: Any) -> None:
-        """Change settings of an entry: those of `add`. A new key is ready at once.
+        """Change settings of an entry: those of `add`. A new key or server is ready at once.
+
+        Calls that run with the old one end as they would; how, says nothing about the new one.
 
         Raises:
             SettingsError: for an unknown entry or setting, or a value that breaks its rule.
@@ -117,6 +125,7 @@ class KeyEntries:
         base_url = settings.get("base_url", secret.base_url)
         _check_key(key, base_url)
         check("weight", settings.get("weight", entry.weight))
+        check("group", settings.get("group"))
         tiers = _served(settings["tiers"]) if "tiers" in settings else entry.tiers
         if key is not None:
             _secrets.remember(key)
@@ -124,8 +133,8 @@ class KeyEntries:
             entry.weight = settings.get("weight", entry.weight)
             entry.group = settings.get("group", entry.group)
             entry.tiers = tiers
-            self._secrets[name] = Secret(key, base_url)
-            if "key" in settings:
+            if "key" in settings or "base_url" in settings:
+                self._secrets[name] = Secret(key, base_url)
                 entry.renew()
         self._wake_all()
 
@@ -140,6 +149,7 @@ class KeyEntries:
             self._ring.entries.pop(name, None)
             self._secrets.pop(name, None)
             self._statistics.pop(name, None)
+        self._wake_all()
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the entries, in the order in which they were added."""
@@ -158,11 +168,66 @@ class KeyEntries:
         reject_unknown((name,), self.names(), f"pool {self.name!r}")
         return self._ring.entries[name]
 
-    def _wake_all(self) -> None:
+    def get_stats(self, name: str | None = None) -> dict[str, Any]:
+        """Return what the calls on one entry came to, or on all, with each in `endpoints`.
+
+        The fields are those of `resilience.get_stats`.
+        """
+        if name is not None:
+            return self._statistics[self._entry(name).name].snapshot().as_dict()
+        each = {entry: record.snapshot() for entry, record in tuple(self._statistics.items())}
+        total = Totals()
+        for snapshot in each.values():
+            total.add(snapshot)
+        total.live["endpoints"] = {entry: snapshot.as_dict() for entry, snapshot in each.items()}
+        total.live["active_requests"] = sum(s.live["active_requests"] for s in each.values())
+        return total.as_dict()
+
+    def generate_report(self, name: str | None = None, *, include_details: bool = False) -> Report:
+        """Return the main figures of one entry, or of all, with rates; it prints as a table."""
+        return report_of(self.get_stats(name), include_details=include_details)
+
+    def reset_stats(self, name: str | None = None) -> None:
+        """Forget what was counted, for one entry or for all."""
+        for entry in self.names() if name is None else (self._entry(name).name,):
+            self._statistics[entry].reset()
+
+    def renew_after_fork(self) -> None:
+        """Forget the calls of threads that do not exist in a forked child."""
+        self._lock = threading.Lock()
+        self._waiters = {}
+        # Copies: the one lease that the child may have inherited is given back to the old ones.
+        self._ring.entries = {each.name: copy.copy(each) for each in self._ring.entries.values()}
+        for entry in self._ring.entries.values():
+            entry.active = 0
+
+    def _live(self, name: str) -> dict[str, Any]:
+        entry = self._ring.entries.get(name)
+        return {"active_requests": 0 if entry is None else entry.active}
+
+    @contextmanager
+    def _told_of_changes(self, waiter: Waiter) -> Generator[None]:
+        """Wake `waiter` by whatever may make an entry ready but time."""
         with self._lock:
-            waiters, self._waiters = self._waiters, []
+            self._waiters[waiter] = None
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiters.pop(waiter, None)
+
+    def _wake_all(self) -> None:
+        """Tell those who wait, after a change under the lock: who comes later sees the change."""
+        if not self._waiters:
+            return
+        with self._lock:
+            waiters = tuple(self._waiters)
         for waiter in waiters:
             waiter.wake()
+
+    def __reduce__(self) -> NoReturn:
+        msg = "a key pool holds secrets and cannot be pickled"
+        raise TypeError(msg)
 
 
 def entries_of(keys: object) -> dict[str, str | None]:

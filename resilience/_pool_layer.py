@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
-from resilience._context import PLACES, Priority, as_priority, check_deadline, deadlines
-from resilience._marks import mark, set_quietly
+from resilience._context import (
+    Priority,
+    as_priority,
+    check_deadline,
+    deadline,
+    deadlines,
+    forget_places,
+)
+from resilience._lease import Lease, LeaseLapsedError, carry_waking
+from resilience._rules import fail
+from resilience._site import BaseLayer, parameters_of
 from resilience.classify import classify
 from resilience.errors import NoKeyAvailableError
+from resilience.telemetry.opentelemetry import annotate, is_tracing
 
 if TYPE_CHECKING:
     from resilience._key_pool import KeyPool
-    from resilience._lease import Lease
     from resilience._site import Site
 
 __all__ = ["PoolLayer"]
 
 
-class PoolLayer:
+class PoolLayer(BaseLayer):
     """Passes the key of a lease, or with `passes_lease` the lease itself, as one argument.
 
     `name_of` may name the entry for a call: a function of the call's arguments.
     """
 
     kind = "key_pool"
-    name = None
-    metrics_enabled = True
 
     def __init__(
         self,
@@ -44,20 +53,22 @@ class PoolLayer:
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return `inner` with a key for each attempt."""
         pool, streams, parameter = self.pool, site.streams, self._parameter
+        position, reads_priority = _position(parameter, site.function), _reads_priority(site)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if parameter in kwargs:
+            if parameter in kwargs or len(args) > position:
                 return inner(*args, **kwargs)
             if deadlines.in_use:
                 check_deadline(site.name)
-            round_ = Round(pool, self._entry_for(args, kwargs), kwargs, site)
+            tier = _tier_of(kwargs) if reads_priority and "priority" in kwargs else None
+            round_ = Round(pool, self._entry_for(args, kwargs), tier, site)
             while True:
                 try:
                     lease = pool.take(**round_.request())
                 except NoKeyAvailableError:
                     round_.give_up()
                     raise
-                kwargs[parameter] = lease if self._passes_lease else lease.key
+                kwargs[parameter] = lease
                 try:
                     result = inner(*args, **kwargs)
                 except BaseException as error:
@@ -69,6 +80,8 @@ class PoolLayer:
                     result.on_end(lease.finish)
                 else:
                     lease.finish(None)
+                if round_.has_moved:
+                    round_.end()
                 return result
 
         return call
@@ -76,20 +89,22 @@ class PoolLayer:
     def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return the coroutine function `inner` with keys; as `sync`, but for `await`."""
         pool, streams, parameter = self.pool, site.streams, self._parameter
+        position, reads_priority = _position(parameter, site.function), _reads_priority(site)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            if parameter in kwargs:
+            if parameter in kwargs or len(args) > position:
                 return await inner(*args, **kwargs)
             if deadlines.in_use:
                 check_deadline(site.name)
-            round_ = Round(pool, self._entry_for(args, kwargs), kwargs, site)
+            tier = _tier_of(kwargs) if reads_priority and "priority" in kwargs else None
+            round_ = Round(pool, self._entry_for(args, kwargs), tier, site)
             while True:
                 try:
                     lease = await pool.take_async(**round_.request())
                 except NoKeyAvailableError:
                     round_.give_up()
                     raise
-                kwargs[parameter] = lease if self._passes_lease else lease.key
+                kwargs[parameter] = lease
                 try:
                     result = await inner(*args, **kwargs)
                 except BaseException as error:
@@ -101,7 +116,28 @@ class PoolLayer:
                     result.on_end(lease.finish)
                 else:
                     lease.finish(None)
+                if round_.has_moved:
+                    round_.end()
                 return result
+
+        return call
+
+    def innermost(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Put the key in the place of the lease, if its entry does not rest by now.
+
+        The call may have waited for a permit since the lease; so the key is looked at once more
+        when nothing is left to wait for, and no layer in between ever sees it.
+        """
+        parameter, passes_lease = self._parameter, self._passes_lease
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            lease = kwargs.get(parameter)
+            if type(lease) is Lease:
+                lease.confirm()
+                kwargs[parameter] = lease if passes_lease else lease.key
+                if is_tracing():
+                    annotate(resilience__key__name=lease.name)
+            return function(*args, **kwargs)
 
         return call
 
@@ -122,17 +158,22 @@ class PoolLayer:
 
 
 class Round:
-    """One attempt's walk through the entries: each is tried at most once."""
+    """One attempt's walk through the entries: each is tried at most once.
 
-    __slots__ = ("_clears_places", "_error", "_name", "_pool", "_tier", "_tried")
+    Attributes:
+        has_moved: Whether it has gone on from one entry to another.
+    """
 
-    def __init__(self, pool: KeyPool, name: str | None, kwargs: dict[str, Any], site: Site) -> None:
+    __slots__ = ("_error", "_name", "_pool", "_site", "_tier", "_tried", "has_moved")
+
+    def __init__(self, pool: KeyPool, name: str | None, tier: Priority | None, site: Site) -> None:
         self._pool = pool
         self._name = name
-        self._tier = _tier_of(kwargs)
+        self._site = site
+        self._tier = tier
         self._tried: set[str] = set()
         self._error: Exception | None = None
-        self._clears_places = "retry" not in site.outside
+        self.has_moved = False
 
     def request(self) -> dict[str, Any]:
         """Return what to ask of the pool; only the first request of a round may wait."""
@@ -141,31 +182,71 @@ class Round:
 
     def goes_on(self, lease: Lease, error: BaseException) -> bool:
         """Return whether another key may help; the error is kept for when there is none."""
-        if not isinstance(error, Exception) or classify(error).kind not in ("rate_limit", "key"):
-            self._clear_places()
+        if isinstance(error, LeaseLapsedError):  # nothing was sent
+            self.has_moved = True
+            return True
+        helps = classify(error).kind in ("rate_limit", "key")
+        if not helps or not isinstance(error, Exception) or deadline.remaining() == 0:
+            self.end()
+            if not isinstance(error, Exception):
+                forget_places()  # a retry further out does not see a cancellation
             return False
+        self._count_error()
         self._tried.add(lease.name)
         self._error = error
+        self.has_moved = True
         return True
 
     def give_up(self) -> None:
         """Raise the last real error of this round, with the earliest waking; return without one."""
-        self._clear_places()
-        error, self._error = self._error, None  # it holds the frame that holds this object
+        error, self._error = self._error, None
+        self.end()
         if error is None:
             return
-        waking = self._pool.waking(self._tier, self._name)
-        mark(error, "waking", waking)
-        if waking is not None:
-            set_quietly(error, "retry_after", waking)
-        raise error
+        carry_waking(error, self._pool.waking(self._tier, self._name))
+        context = error.__context__
+        try:
+            raise error
+        finally:
+            error.__context__ = context  # what it was raised in, not the refusal that ends this
 
-    def _clear_places(self) -> None:
-        if self._clears_places and PLACES.get() is not None:
-            PLACES.set(None)
+    def end(self) -> None:
+        """Let go of what the round has kept: an error, which holds the frame that holds this."""
+        self._count_error()
+        self._error = None
+        if "retry" not in self._site.outside:
+            forget_places()
+
+    def _count_error(self) -> None:
+        """Count an error that nobody further out will see: another entry was tried after it."""
+        if self._error is not None and self._site.statistics is not None:
+            self._site.statistics.attempt_failed(self._error, retried=False)
+
+
+def _position(parameter: str, function: Callable[..., Any]) -> int:
+    """Return how many positional arguments come before the one that gets the key.
+
+    Raises:
+        SettingsError: if the function does not take it.
+    """
+    parameters = parameters_of(function)
+    if parameters is None:
+        return sys.maxsize
+    found = parameters.get(parameter)
+    if found is not None and found.kind is found.POSITIONAL_OR_KEYWORD:
+        return list(parameters).index(parameter)
+    kinds = [each.kind for each in parameters.values()]
+    is_taken = found.kind is found.KEYWORD_ONLY if found else Parameter.VAR_KEYWORD in kinds
+    if not is_taken:
+        fail("parameter", "must be one that the function takes by name", parameter)
+    return sys.maxsize
+
+
+def _reads_priority(site: Site) -> bool:
+    """Return whether `priority=` of a call is meant for a queue within, not for the function."""
+    return "prioritized" in site.inside and "priority" not in (parameters_of(site.function) or ())
 
 
 def _tier_of(kwargs: dict[str, Any]) -> Priority | None:
-    """Return the priority that the call asks for, where it is one."""
-    value = kwargs.get("priority")
-    return as_priority(value) if isinstance(value, int | str) and "priority" in kwargs else None
+    value = kwargs["priority"]
+    return None if value is None else as_priority(value)

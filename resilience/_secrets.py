@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import traceback
 
-__all__ = ["fingerprint", "mask", "remember"]
+__all__ = ["fingerprint", "log_failure", "mask", "remember"]
 
 _SHORTEST = 6  # a shorter text would be masked in words that have nothing to do with it
 
@@ -19,7 +21,8 @@ def remember(secret: str) -> None:
 
 def mask(text: str) -> str:
     """Return `text` with every known secret replaced by its fingerprint."""
-    for secret in tuple(_known):
+    # The longest first: where one begins with another, nothing of it is left over.
+    for secret in sorted(_known.copy(), key=len, reverse=True):
         if secret in text:
             text = text.replace(secret, f"[key {fingerprint(secret)}]")
     return text
@@ -28,3 +31,13 @@ def mask(text: str) -> str:
 def fingerprint(secret: str) -> str:
     """Return eight characters that tell secrets apart and give nothing away."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()[:8]
+
+
+def log_failure(logger: logging.Logger, message: str, error: BaseException) -> None:
+    """Log an error of the user's own code with its traceback, in which a secret is masked.
+
+    The traceback is text: a handler that got the exception itself would print it unmasked.
+    """
+    if logger.isEnabledFor(logging.ERROR):
+        lines = "".join(traceback.format_exception(error)).rstrip()
+        logger.error("%s", mask(f"{message}\n{lines}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,7 +12,7 @@ from resilience._rules import check_all
 from resilience.telemetry.opentelemetry import SpanDescription
 from resilience.telemetry.statistics import CallStatistics
 
-__all__ = ["Common", "Layer", "Shape", "Site", "shape_of"]
+__all__ = ["BaseLayer", "Common", "Layer", "Shape", "Site", "parameters_of", "shape_of"]
 
 Shape = Literal["function", "coroutine function", "generator", "async generator"]
 
@@ -81,6 +81,7 @@ class Layer(Protocol):
     @property
     def kind(self) -> str:
         """What it is called among the layers of a site."""
+        ...
 
     @property
     def name(self) -> str | None:
@@ -89,21 +90,64 @@ class Layer(Protocol):
     @property
     def metrics_enabled(self) -> bool:
         """Whether the user wants calls to be counted."""
+        ...
 
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return `inner` with this layer around it."""
+        ...
 
     def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return the coroutine function `inner` with this layer around it."""
+        ...
+
+    def innermost(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with what this layer does last, once nothing more is waited for.
+
+        One plain function serves all shapes: it is called, not awaited.
+        """
+        ...
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the attributes that the function gets; `call` is the whole stack."""
+        ...
 
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now."""
+        ...
 
     def explain(self) -> str:
         """Return one line: the layer with its settings."""
+        ...
+
+
+class BaseLayer:
+    """What most layers do not have: a name, something to do last, something to look at."""
+
+    name: str | None = None
+    metrics_enabled: bool = True
+
+    def innermost(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return function
+
+    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
+        """Return nothing: there is no state to look at."""
+        return {}
+
+    def live(self) -> dict[str, Any]:
+        """Return nothing, for the same reason."""
+        return {}
+
+
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
+    """Return the parameters of `function` by name; None where it does not tell, as some builtins.
+
+    Looked up once where a layer is made, not at each call.
+    """
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
 
 
 def shape_of(function: Callable[..., Any]) -> Shape:

@@ -12,19 +12,21 @@ across a `yield`, since the consumer's code runs there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
 __all__ = ["Opened", "async_generator", "async_opener", "generator", "opener"]
 
 Ended = Callable[[BaseException | None], object]
+Scope = Callable[[], AbstractContextManager[object]]
 
 
 class Opened:
     """A stream whose first item has been taken, or that ended without one."""
 
-    __slots__ = ("_listeners", "first", "has_first", "iterator", "value")
+    __slots__ = ("_listeners", "_scope", "first", "has_first", "iterator", "value")
 
     def __init__(
         self, iterator: Any, *, has_first: bool, first: Any = None, value: Any = None
@@ -34,6 +36,12 @@ class Opened:
         self.first = first
         self.value = value
         self._listeners: list[Ended] = []
+        self._scope: Scope = nullcontext
+
+    def run_within(self, scope: Scope) -> None:
+        """Enter `scope()` for each further step and for the end, and leave it in between."""
+        self._scope = scope
+        self.iterator = _Scoped(self.iterator, scope)
 
     def on_end(self, listener: Ended) -> None:
         """Call `listener` once, at the end, with what ended the stream: an exception or None."""
@@ -42,8 +50,50 @@ class Opened:
     def end(self, error: BaseException | None) -> None:
         """Tell everybody; the innermost layer, which asked first, hears it first."""
         listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            listener(error)
+        with self._scope():
+            for listener in listeners:
+                listener(error)
+
+
+class _Scoped:
+    """A generator, or an async one, each step of which runs inside a scope of its own."""
+
+    __slots__ = ("_iterator", "_scope")
+
+    def __init__(self, iterator: Any, scope: Scope) -> None:
+        self._iterator = iterator
+        self._scope = scope
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return self._step(self._iterator.__next__)
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._iterator.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._step(self._iterator.throw, *error)
+
+    def close(self) -> Any:
+        return self._step(self._iterator.close)
+
+    async def asend(self, value: Any) -> Any:
+        with self._scope():
+            return await self._iterator.asend(value)
+
+    async def athrow(self, error: BaseException) -> Any:
+        with self._scope():
+            return await self._iterator.athrow(error)
+
+    async def aclose(self) -> Any:
+        with self._scope():
+            return await self._iterator.aclose()
+
+    def _step(self, step: Callable[..., Any], *values: Any) -> Any:
+        with self._scope():
+            return step(*values)
 
 
 def opener(function: Callable[..., Any]) -> Callable[..., Opened]:

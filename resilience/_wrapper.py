@@ -11,11 +11,14 @@ directly: 1.4 plain closures a call instead of 6.
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import MethodType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import wrapt
 
@@ -26,7 +29,11 @@ from resilience._streams import async_generator, async_opener, generator, opener
 from resilience.telemetry.calls import observe_async, observe_sync
 from resilience.telemetry.statistics import statistics_of
 
-__all__ = ["Wrapper", "decorate", "wrapper_of"]
+__all__ = ["Wrapper", "decorate", "stack_of", "wrapper_of"]
+
+
+# A partial is a method where it stands in a class from Python 3.14 on.
+_NEVER_BOUND = (MethodType,) if sys.version_info >= (3, 14) else (MethodType, functools.partial)
 
 
 def _never_called(*_: object) -> NoReturn:
@@ -37,7 +44,7 @@ def _never_called(*_: object) -> NoReturn:
 class Wrapper(wrapt.FunctionWrapper[Any, Any]):
     """A function with layers; whatever is not the toolkit's is the function's own."""
 
-    __slots__ = ("__call__", "_self_handles", "_self_layers", "_self_site")
+    __slots__ = ("__call__", "_self_bind", "_self_handles", "_self_layers", "_self_site")
 
     def __init__(
         self, function: Callable[..., Any], layers: tuple[Layer, ...], describe_span: Any = None
@@ -54,23 +61,11 @@ class Wrapper(wrapt.FunctionWrapper[Any, Any]):
         self._self_handles = {
             name: handle for layer in layers[::-1] for name, handle in layer.handles(call).items()
         }
-
-    @property
-    def site(self) -> Site:
-        """Where the layers stand."""
-        return self._self_site
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers, the outermost first."""
-        return self._self_layers
+        self._self_bind = _binder(function, self._self_handles)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        if instance is None:
-            return self
-        return (
-            _Bound(self, instance) if "submit" in self._self_handles else MethodType(self, instance)
-        )
+        bind = self._self_bind
+        return self if instance is None or bind is None else bind(self, instance)
 
     def __getattr__(self, name: str) -> Any:
         handles = self._self_handles
@@ -85,10 +80,21 @@ class Wrapper(wrapt.FunctionWrapper[Any, Any]):
 
     def __reduce__(self) -> str:
         """Pickle like a function: by reference to its module and qualified name."""
-        return self.__wrapped__.__qualname__
+        name = getattr(self.__wrapped__, "__qualname__", None)
+        if not isinstance(name, str):
+            msg = f"cannot pickle {self!r}: it has no name by which it would be found again"
+            raise TypeError(msg)
+        return name
 
     def __reduce_ex__(self, protocol: object) -> str:
         return self.__reduce__()
+
+    def __copy__(self) -> Self:
+        """Copy like a function: it is its own copy."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
 
 class _Bound(wrapt.ObjectProxy[Any]):
@@ -110,11 +116,33 @@ class _Bound(wrapt.ObjectProxy[Any]):
         binds = inspect.isfunction(handle) and getattr(handle, "binds", False)
         return MethodType(handle, method.__self__) if binds else handle
 
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
     def __reduce__(self) -> Any:
         return self.__wrapped__.__reduce__()
 
     def __reduce_ex__(self, protocol: object) -> Any:
         return self.__reduce__()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        method = copy.deepcopy(self.__wrapped__, memo)
+        return type(self)(method.__func__, method.__self__)
+
+
+def _binder(
+    function: Callable[..., Any], handles: dict[str, Any]
+) -> Callable[[Wrapper, object], Any] | None:
+    """Return what binds a wrapper to an instance, or None where the function itself binds to none.
+
+    A callable object, a class and a method that is bound already stay what they are in a class.
+    """
+    if isinstance(function, _NEVER_BOUND) or not hasattr(type(function), "__get__"):
+        return None
+    return _Bound if "submit" in handles else MethodType
 
 
 def decorate(function: Any, *make_layers: Callable[[str], Layer], describe_span: Any = None) -> Any:
@@ -124,7 +152,8 @@ def decorate(function: Any, *make_layers: Callable[[str], Layer], describe_span:
     that both orders of the decorators mean the same.
     """
     if isinstance(function, classmethod | staticmethod):
-        return type(function)(decorate(function.__func__, *make_layers))
+        inside = decorate(function.__func__, *make_layers, describe_span=describe_span)
+        return type(function)(inside)
     bare, inner = _unwrapped(function)
     if not callable(bare):
         fail("function", "must be callable", bare)
@@ -149,9 +178,20 @@ def wrapper_of(function: Any) -> Wrapper | None:
     return function if type(function) is Wrapper else None
 
 
+def stack_of(function: Any) -> tuple[Site, tuple[Layer, ...]] | None:
+    """Return where the layers of a decorated function stand, and the layers, the outermost first.
+
+    Not attributes of the wrapper: every name there is the function's own to use.
+    """
+    wrapper = wrapper_of(function)
+    return None if wrapper is None else (wrapper._self_site, wrapper._self_layers)
+
+
 def compose(site: Site, layers: tuple[Layer, ...]) -> Callable[..., Any]:
     """Return the closure that runs the function within its layers."""
     call = site.function
+    for layer in layers:
+        call = layer.innermost(call)
     if site.streams:
         call = (async_opener if site.is_async else opener)(call)
     for index in range(len(layers) - 1, -1, -1):
@@ -181,6 +221,8 @@ def site_of(function: Callable[..., Any], layers: tuple[Layer, ...], describe_sp
 
 
 def _name_of(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
     return getattr(function, "__qualname__", None) or type(function).__qualname__
 
 

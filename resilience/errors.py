@@ -21,6 +21,7 @@ All of them pickle, and none of them holds a secret.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 __all__ = [
     "CircuitOpenError",
@@ -148,6 +149,12 @@ class SettingsError(ResilienceError, ValueError):
         self.setting = setting
         self.rule = rule
         self.value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle; a value that is not a plain one (a function, a lock) goes as its text."""
+        is_plain = isinstance(self.value, str | int | float | None)
+        state = vars(self) | {"value": self.value if is_plain else repr(self.value)}
+        return type(self), self.args, state
 
 
 class OrderWarning(UserWarning):

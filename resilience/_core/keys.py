@@ -100,9 +100,19 @@ class Entry:
         self.rests_since = min(self.rests_since, now)
         return max(0.0, self.rests_since + self.rests_for - now)
 
-    def rest(self, now: float, seconds: float) -> None:
-        """Rest for so long, unless it rests for longer already."""
-        if seconds > self.wait(now):
+    def count(self, kind: Trouble, began: float) -> None:
+        """Count a trouble in a row: what calls that `began` before the rest report, counts once."""
+        is_late = self.trouble is not None and began < self.rests_since + self.rests_for
+        if is_late and self.trouble in (kind, "key"):
+            return
+        self.times = self.times + 1 if self.trouble == kind else 1
+
+    def rest(self, kind: Trouble, now: float, seconds: float, *, probation: bool) -> None:
+        """Rest for so long, unless it rests for longer already; a rejected key stays rejected."""
+        wait = self.wait(now)
+        if not wait or self.trouble != "key":
+            self.trouble, self.probation = kind, probation
+        if seconds > wait:
             self.rests_since, self.rests_for = now, seconds
 
     def renew(self) -> None:
@@ -110,16 +120,16 @@ class Entry:
         self.trouble, self.times, self.probation = None, 0, False
         self.rests_since = self.rests_for = 0.0
 
-    def explain(self, now: float) -> str:
+    def explain(self, now: float, tier: int) -> str:
         """Return why it cannot serve, in a few words."""
         wait = self.wait(now)
+        if not self.serves(tier):
+            return "does not serve this priority"
         if wait and self.trouble == "key":
-            return f"rejected by the server, tried again in {wait:.3g} s"
+            return f"was rejected by the server and is tried again in {wait:.1f} s"
         if wait:
-            return f"rests for {wait:.3g} s"
-        return (
-            "is being tried" if self.probation and self.active else "does not serve this priority"
-        )
+            return f"rests for {wait:.1f} s"
+        return "is being tried" if self.probation and self.active else "is ready by now"
 
 
 class KeyRing:
@@ -164,29 +174,29 @@ class KeyRing:
     def trouble(
         self, entry: Entry, kind: Trouble, hint: float | None, began: float, now: float
     ) -> float:
-        """Let an entry, and for a rate limit its whole group, rest; return for how long.
-
-        Many calls may be under way when a key is throttled: those that `began` before the rest
-        report the same trouble, which counts once.
-        """
-        if entry.times == 0 or began >= entry.rests_since + entry.rests_for:
-            entry.times += 1
+        """Let an entry, and for a rate limit its whole group, rest; return for how long."""
+        entry.count(kind, began)
         if kind == "key":
             seconds = max(self.rules.pause(entry.times), hint or 0.0)
         else:
             seconds = self.rules.rest(entry.times) if hint is None else hint
-        resting = [entry]
+        probation = kind == "key" or hint is None
+        entry.rest(kind, now, seconds, probation=probation)
         if kind == "rate_limit" and entry.group is not None:
-            resting = [each for each in self.entries.values() if each.group == entry.group]
-            resting = resting if entry in resting else [*resting, entry]
-        for each in resting:
-            each.rest(now, seconds)
-            each.trouble = kind
-            each.probation = kind == "key" or hint is None
+            for each in self.entries.values():
+                if each.group == entry.group and each is not entry:
+                    each.rest(kind, now, seconds, probation=probation)
+                    each.times = max(each.times, entry.times)  # what doubles is the group's rest
         return seconds
 
     def earliest(
-        self, now: float, tier: int, *, name: str | None = None, only: Trouble | None = None
+        self,
+        now: float,
+        tier: int,
+        *,
+        name: str | None = None,
+        only: Trouble | None = None,
+        probe: float = PROBE_GUESS,
     ) -> float | None:
         """Return the seconds until somebody may be ready; None if nobody serves this priority.
 
@@ -195,9 +205,10 @@ class KeyRing:
             tier: The priority that is to be served.
             name: Look at this entry alone.
             only: Look only at entries with this trouble, or none.
+            probe: What to say of an entry that is being tried.
         """
         waits = [
-            entry.wait(now) or (PROBE_GUESS if entry.probation and entry.active else 0.0)
+            entry.wait(now) or (probe if entry.probation and entry.active else 0.0)
             for entry in self.entries.values()
             if entry.serves(tier)
             and (name is None or entry.name == name)
@@ -205,6 +216,6 @@ class KeyRing:
         ]
         return min(waits, default=None)
 
-    def reasons(self, now: float) -> dict[str, str]:
-        """Return for each entry why it cannot serve."""
-        return {name: entry.explain(now) for name, entry in self.entries.items()}
+    def reasons(self, now: float, tier: int) -> dict[str, str]:
+        """Return for each entry why it cannot serve this priority."""
+        return {name: entry.explain(now, tier) for name, entry in self.entries.items()}

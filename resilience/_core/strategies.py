@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 from resilience._core.keys import Entry
 
-__all__ = ["STRATEGIES", "Strategy"]
+__all__ = ["DEFAULT", "STRATEGIES", "Strategy"]
+
+DEFAULT = "round-robin"
 
 Strategy = Callable[[Sequence[Entry], float], Entry]
 
@@ -30,13 +32,15 @@ def least_loaded(candidates: Sequence[Entry], random: float) -> Entry:
 
 
 def two_choices(candidates: Sequence[Entry], random: float) -> Entry:
-    """Return the less loaded of two at random: nearly as good as all, without a herd.
+    """Return the less loaded of two different ones at random: no herd runs to the best of all.
 
     Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001.
     """
-    count = len(candidates)
-    pair = int(random * count * count)
-    return min(candidates[pair // count], candidates[pair % count], key=_load)
+    others = len(candidates) - 1
+    if not others:
+        return candidates[0]
+    one, other = divmod(int(random * (others + 1) * others), others)
+    return min(candidates[one], candidates[other + (other >= one)], key=_load)
 
 
 def weighted(candidates: Sequence[Entry], random: float) -> Entry:

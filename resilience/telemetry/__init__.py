@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resilience.telemetry import logs, opentelemetry  # noqa: F401 - they subscribe when imported
+from resilience.telemetry import logs, opentelemetry
 from resilience.telemetry.events import (
     CallFinished,
     Event,
@@ -28,3 +28,6 @@ __all__ = [
     "subscribe",
     "unsubscribe",
 ]
+
+logs.listen()
+opentelemetry.listen()

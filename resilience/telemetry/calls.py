@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
+from sys import modules
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
+from resilience._marks import mark, marked
 from resilience._warnings import warn
 from resilience.errors import RefusedError
 from resilience.telemetry.events import CallFinished, Refused, publish
-from resilience.telemetry.opentelemetry import CallSpan, SpanDescription, is_tracing
-from resilience.telemetry.statistics import CallStatistics, outcome_of
+from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_tracing
+from resilience.telemetry.statistics import FOLD_AT, CallStatistics, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from resilience._site import Site
+    from resilience._streams import Opened
+    from resilience.telemetry._otel import CallSpan
 
 __all__ = ["observe_async", "observe_sync"]
+
+_API = "opentelemetry.trace"  # a program that has set up an SDK has imported it
+_AWAITABLES: frozenset[Any] = frozenset({CoroutineType, asyncio.Future, asyncio.Task})
 
 
 class _Recorder:
     """Begins and finishes the records of one function's calls."""
 
-    __slots__ = ("_site", "_statistics", "_warned")
+    __slots__ = ("_site", "_statistics", "looks_at_results")
 
     def __init__(self, site: Site, statistics: CallStatistics) -> None:
         self._site = site
         self._statistics = statistics
-        self._warned = False
+        self.looks_at_results = True
 
     def begin_span(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallSpan:
         describe = self._site.describe_span
         if describe is None:
-            return CallSpan(SpanDescription(name=self._site.name))
-        return CallSpan(describe(*args, **kwargs))
+            return begin_span(SpanDescription(name=self._site.name))
+        return begin_span(describe(*args, **kwargs))
 
     def finish(self, span: CallSpan | None, started: float, error: BaseException | None) -> None:
-        """Take note of the end of a call; every call but the plain success comes through here."""
+        """Take note of the end of a call; every call but the plain success comes through here.
+
+        The span is still current, so that what is published goes to it.
+        """
         seconds = max(0.0, _clock.now() - started)
         statistics = self._statistics
         if error is None:
@@ -47,9 +58,7 @@ class _Recorder:
             if not self._site.retries and outcome_of(error) == "failure":
                 statistics.attempt_failed(error, retried=False)
             if isinstance(error, RefusedError):
-                publish(
-                    Refused(name=error.name, reason=error.reason, retry_after=error.retry_after)
-                )
+                self._publish_refusal(error)
         if CallFinished.listeners:
             publish(
                 CallFinished(
@@ -62,10 +71,23 @@ class _Recorder:
         if span is not None:
             span.end(error)
 
-    def warn_of_awaitable(self) -> None:
-        """Say once that a plain function returned a coroutine: nobody awaited it in here."""
-        if not self._warned:
-            self._warned = True
+    def watch(self, opened: Opened, span: CallSpan | None, started: float) -> None:
+        """Finish with the stream; until then its span is current in its steps, never between."""
+        if span is not None:
+            span.leave()
+            opened.run_within(span.current)
+        opened.on_end(lambda error: self.finish(span, started, error))
+
+    def _publish_refusal(self, error: RefusedError) -> None:
+        """Publish it once, where it happened: it passes through every decorated caller."""
+        if not marked(error, "published"):
+            mark(error, "published", True)  # noqa: FBT003 - a mark has one value
+            publish(Refused(name=error.name, reason=error.reason, retry_after=error.retry_after))
+
+    def look_at(self, result: object) -> None:
+        """Say if a plain function's first result is a coroutine: nobody awaited it in here."""
+        self.looks_at_results = False
+        if result.__class__ in _AWAITABLES:
             warn(
                 f"{self._site.name} returned an awaitable that its decorators cannot see into: "
                 "make it a coroutine function (async def)",
@@ -78,28 +100,26 @@ def observe_sync(
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded."""
     recorder = _Recorder(site, statistics)
-    finish, succeeded, holds = recorder.finish, statistics.succeeded, site.streams
+    finish, pending, holds = recorder.finish, statistics.pending, site.streams
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        span = recorder.begin_span(args, kwargs) if is_tracing() else None
+        span = recorder.begin_span(args, kwargs) if _API in modules and is_tracing() else None
         started = _clock.now()
         try:
             result = inner(*args, **kwargs)
         except BaseException as error:
-            if span is not None:
-                span.leave()
             finish(span, started, error)
             raise
-        if span is not None:
-            span.leave()
         if holds:
-            result.on_end(lambda error: finish(span, started, error))
+            recorder.watch(result, span, started)
         elif span is not None or CallFinished.listeners:
             finish(span, started, None)
         else:
-            if result.__class__ is CoroutineType:
-                recorder.warn_of_awaitable()
-            succeeded(_clock.now() - started)
+            pending.append(_clock.now() - started)
+            if len(pending) >= FOLD_AT:
+                statistics.fold()
+        if recorder.looks_at_results:
+            recorder.look_at(result)
         return result
 
     return call
@@ -110,26 +130,24 @@ def observe_async(
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded; the same as `observe_sync` but for `await`."""
     recorder = _Recorder(site, statistics)
-    finish, succeeded, holds = recorder.finish, statistics.succeeded, site.streams
+    finish, pending, holds = recorder.finish, statistics.pending, site.streams
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        span = recorder.begin_span(args, kwargs) if is_tracing() else None
+        span = recorder.begin_span(args, kwargs) if _API in modules and is_tracing() else None
         started = _clock.now()
         try:
             result = await inner(*args, **kwargs)
         except BaseException as error:
-            if span is not None:
-                span.leave()
             finish(span, started, error)
             raise
-        if span is not None:
-            span.leave()
         if holds:
-            result.on_end(lambda error: finish(span, started, error))
+            recorder.watch(result, span, started)
         elif span is not None or CallFinished.listeners:
             finish(span, started, None)
         else:
-            succeeded(_clock.now() - started)
+            pending.append(_clock.now() - started)
+            if len(pending) >= FOLD_AT:
+                statistics.fold()
         return result
 
     return call

@@ -13,11 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from resilience._secrets import log_failure
+
 __all__ = [
     "CallFinished",
     "Event",
     "GivenUp",
     "KeyRested",
+    "Listener",
+    "Outcome",
     "Queued",
     "Refused",
     "RetryScheduled",
@@ -162,9 +166,13 @@ class CallFinished(Event):
 
 
 def subscribe(listener: Listener, *kinds: type[Event]) -> None:
-    """Call `listener` for each event of these kinds, or of all kinds."""
+    """Call `listener` for each event of these kinds, or of all kinds.
+
+    It is called in the thread or task of the call, with no lock held.
+    """
+    everything = not kinds or Event in kinds
     with _lock:
-        for kind in kinds or Event.__subclasses__():
+        for kind in Event.__subclasses__() if everything else kinds:
             kind.listeners = (*kind.listeners, listener)
 
 
@@ -172,7 +180,10 @@ def unsubscribe(listener: Listener) -> None:
     """Stop calling `listener`."""
     with _lock:
         for kind in Event.__subclasses__():
-            kind.listeners = tuple(each for each in kind.listeners if each is not listener)
+            # Not by identity: each look at a bound method makes another one.
+            gone = [each for each in kind.listeners if each == listener]
+            kind.listeners = tuple(each for each in kind.listeners if each != listener)
+            _failed.difference_update(map(id, gone))
 
 
 def publish(event: Event) -> None:
@@ -180,7 +191,7 @@ def publish(event: Event) -> None:
     for listener in type(event).listeners:
         try:
             listener(event)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
             if id(listener) not in _failed:
                 _failed.add(id(listener))
-                _logger.exception("a listener failed and goes on being called: %r", listener)
+                log_failure(_logger, f"the listener {listener!r} failed, and is called on", error)

@@ -18,7 +18,9 @@ from resilience.telemetry.events import (
     subscribe,
 )
 
-__all__ = ["log"]
+__all__ = ["listen", "log"]
+
+_LONGEST = 200  # characters of an error's text: some servers answer with a page
 
 logging.getLogger("resilience").addHandler(logging.NullHandler())
 _retry = logging.getLogger("resilience.retry")
@@ -30,25 +32,40 @@ _calls = logging.getLogger("resilience.calls")
 def log(event: Event) -> None:
     """Write the line for an event."""
     match event:
+        case RetryScheduled(reason="no_key"):
+            line = "%s: no key is ready; tries again in %s s"
+            _write(_retry, logging.INFO, event, line, _text(event.delay))
         case RetryScheduled():
             cause = "its result" if event.exception is None else _cause(event.exception)
-            line = "%s: attempt %d failed (%s); retry %d of %d in %.3g s (%s)"
-            plan = (event.attempt, event.max_retries, event.delay, event.source)
+            line = "%s: attempt %d failed (%s); retry %d of %d in %s s (%s)"
+            plan = (event.attempt, event.max_retries, _text(event.delay), event.source)
             _write(_retry, logging.WARNING, event, line, event.attempt, cause, *plan)
         case GivenUp():
-            line = "%s: gave up after %d attempts: %s"
+            line = "%s: gave up after attempt %d: %s"
             _write(_retry, logging.WARNING, event, line, event.attempts, event.reason)
         case Transition():
             level = logging.WARNING if event.to == "OPEN" else logging.INFO
             line = "%s: circuit %s -> %s (%s)"
             _write(_breaker, level, event, line, event.from_, event.to, event.reason)
+        case KeyRested(reason="key"):
+            line = "%s: key %s was rejected by the server and is set aside for %s s"
+            _write(_pool, logging.WARNING, event, line, event.key_name, _text(event.seconds))
         case KeyRested():
-            line = "%s: key %s rests for %.3g s (%s)"
-            rest = (event.key_name, event.seconds, event.reason)
+            line = "%s: key %s rests for %s s (%s)"
+            rest = (event.key_name, _text(event.seconds), event.reason)
             _write(_pool, logging.WARNING, event, line, *rest)
+        case Refused(retry_after=None):
+            _write(_calls, logging.INFO, event, "%s: refused (%s)", event.reason)
         case Refused():
             line = "%s: refused (%s), retry after %s s"
-            _write(_calls, logging.INFO, event, line, event.reason, event.retry_after)
+            _write(_calls, logging.INFO, event, line, event.reason, _text(event.retry_after))
+        case _:
+            pass  # the others are for listeners that count
+
+
+def listen() -> None:
+    """Begin to write."""
+    subscribe(log, RetryScheduled, GivenUp, Transition, KeyRested, Refused)
 
 
 def _write(logger: logging.Logger, level: int, event: Event, line: str, *values: object) -> None:
@@ -57,15 +74,22 @@ def _write(logger: logging.Logger, level: int, event: Event, line: str, *values:
 
 
 def _fields(event: Event) -> dict[str, object]:
-    """Return the event's plain values, under names that no log record has already."""
-    fields = {name: getattr(event, name) for name in event.__dataclass_fields__}
-    plain = (str, int, float, type(None))
-    return {f"resilience_{k.strip('_')}": v for k, v in fields.items() if isinstance(v, plain)}
+    """Return the event's plain values, under names that no log record has already.
+
+    A result stays out: it is the user's data, not a number about the call.
+    """
+    names = [name for name in event.__dataclass_fields__ if name != "result"]
+    fields = {f"resilience_{name.strip('_')}": getattr(event, name) for name in names}
+    return {k: v for k, v in fields.items() if isinstance(v, str | int | float | None)}
 
 
 def _cause(error: BaseException) -> str:
-    text = mask(str(error))
+    """Return an error's type and text, in one line of bearable length."""
+    text = " ".join(mask(str(error)).split())
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-subscribe(log, RetryScheduled, GivenUp, Transition, KeyRested, Refused)
+def _text(seconds: float | None) -> str:
+    """Return seconds to the millisecond, without digits that say nothing."""
+    return f"{seconds or 0:.3f}".rstrip("0").rstrip(".")

@@ -6,9 +6,17 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
+from resilience._wrapper import stack_of
 from resilience.telemetry.statistics import CallStatistics, Totals, all_statistics
 
-__all__ = ["Report", "generate_report", "get_stats", "report_of", "reset_stats"]
+__all__ = [
+    "Named",
+    "Report",
+    "generate_report",
+    "get_stats",
+    "report_of",
+    "reset_stats",
+]
 
 Named = str | Callable[..., Any] | None
 
@@ -20,16 +28,20 @@ def get_stats(name: Named = None) -> dict[str, Any]:
     A call is one request here, however many attempts it took.
 
     Raises:
-        KeyError: if nothing of that name was decorated.
+        KeyError: if nothing of that name was decorated, or its metrics are off.
     """
     if name is not None:
         return _record(name).snapshot().as_dict()
     total = Totals()
+    queues: dict[object, dict[str, Any]] = {}  # each once, however many functions share it
     for record in all_statistics().values():
         snapshot = record.snapshot()
         total.add(snapshot)
-        for field in ("queue_size", "active_requests"):
-            total.live[field] = total.live.get(field, 0) + snapshot.live.get(field, 0)
+        total.live.setdefault("endpoints", {}).update(snapshot.live.get("endpoints", {}))
+        if "queue" in snapshot.live:
+            queues[snapshot.live["queue"]] = snapshot.live
+    for field in ("queue_size", "active_requests"):
+        total.live[field] = sum(live[field] for live in queues.values())
     return total.as_dict()
 
 
@@ -86,16 +98,21 @@ def report_of(stats: dict[str, Any], *, include_details: bool) -> Report:
 
 
 def _record(name: str | Callable[..., Any]) -> CallStatistics:
-    if not isinstance(name, str):
-        site = getattr(getattr(name, "__func__", name), "_self_site", None)
-        name = site.name if site is not None else getattr(name, "__qualname__", repr(name))
-    records = all_statistics()
-    if name not in records:
-        nearest = difflib.get_close_matches(name, records, n=1)
+    known, records = _known_name(name), all_statistics()
+    if known not in records:
+        nearest = difflib.get_close_matches(known, records, n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        msg = f"nothing named {name!r} has statistics{hint}"
+        msg = f"nothing named {known!r} has statistics{hint}"
         raise KeyError(msg)
-    return records[name]
+    return records[known]
+
+
+def _known_name(name: str | Callable[..., Any]) -> str:
+    """Return the name that statistics know: of a decorated function, what its layers call it."""
+    if isinstance(name, str):
+        return name
+    stack = stack_of(name)
+    return repr(name) if stack is None else stack[0].name
 
 
 def _shown(value: object) -> str:

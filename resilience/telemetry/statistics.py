@@ -15,9 +15,17 @@ from resilience.errors import RefusedError
 from resilience.telemetry.events import Outcome
 from resilience.telemetry.histogram import Histogram
 
-__all__ = ["CallStatistics", "outcome_of", "statistics_of"]
+__all__ = [
+    "FOLD_AT",
+    "CallStatistics",
+    "Live",
+    "Totals",
+    "all_statistics",
+    "outcome_of",
+    "statistics_of",
+]
 
-_FOLD_AT = 256  # latencies that wait at most: the price of folding is spread over so many calls
+FOLD_AT = 1_024  # latencies that wait at most (32 kB): folding costs less the more there are
 _MOST_TYPES = 100  # kinds of errors that are told apart; what comes later is "other"
 _NEUTRAL = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
@@ -37,22 +45,29 @@ def outcome_of(error: BaseException | None) -> Outcome:
 
 
 class CallStatistics:
-    """What one name's calls came to; thread-safe."""
+    """What one name's calls came to; thread-safe.
+
+    Attributes:
+        pending: Latencies of calls that succeeded, in seconds, appended without the lock.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._lock = threading.Lock()
-        self._pending: deque[float] = deque()
+        self.pending: deque[float] = deque()
         self._totals = Totals()
         self._live: dict[str, Live] = {}
 
     def succeeded(self, seconds: float) -> None:
         """Count a call that returned after `seconds`."""
-        pending = self._pending
-        pending.append(seconds)
-        if len(pending) >= _FOLD_AT:
-            with self._lock:
-                self._fold()
+        self.pending.append(seconds)
+        if len(self.pending) >= FOLD_AT:
+            self.fold()
+
+    def fold(self) -> None:
+        """Move the latencies that wait into the histogram; whoever appends the last one calls it."""
+        with self._lock:
+            self._fold()
 
     def ended(self, error: BaseException, seconds: float) -> None:
         """Count a call that raised `error` after `seconds`."""
@@ -89,7 +104,7 @@ class CallStatistics:
     def reset(self) -> None:
         """Forget everything that was counted."""
         with self._lock:
-            self._pending.clear()
+            self.pending.clear()
             self._totals = Totals()
 
     def snapshot(self) -> Totals:
@@ -104,7 +119,7 @@ class CallStatistics:
 
     def _fold(self) -> None:
         # Others append meanwhile without the lock; only its holder takes out.
-        folded = [self._pending.popleft() for _ in range(len(self._pending))]
+        folded = [self.pending.popleft() for _ in range(len(self.pending))]
         self._totals.outcomes["success"] += len(folded)
         self._totals.latency.extend(folded)
 

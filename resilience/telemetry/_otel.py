@@ -1,0 +1,141 @@
+"""Spans and their events; imported only by a program that has set up OpenTelemetry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context, trace
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
+
+from resilience._marks import read_quietly
+from resilience.telemetry.events import (
+    Event,
+    KeyRested,
+    Queued,
+    Refused,
+    RetryScheduled,
+    Transition,
+)
+from resilience.telemetry.statistics import outcome_of
+
+if TYPE_CHECKING:
+    from resilience.telemetry.opentelemetry import SpanDescription
+
+__all__ = ["CallSpan", "add_event", "annotate"]
+
+# A server's own code, such as "rate_limit_exceeded"; a text with other characters has many values.
+_CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+class CallSpan:
+    """The span of one logical call: current from now until `leave`, open until `end`."""
+
+    __slots__ = ("_here", "_span", "_token")
+
+    def __init__(self, description: SpanDescription) -> None:
+        kind = SpanKind.CLIENT if description.is_client else SpanKind.INTERNAL
+        attributes = {"resilience.attempts": 1, **description.attributes}
+        tracer = _tracer_of(trace.get_tracer_provider())
+        self._span: Span = tracer.start_span(description.name, kind=kind, attributes=attributes)
+        self._here = trace.set_span_in_context(self._span)
+        self._token: Any = context.attach(self._here)
+
+    def leave(self) -> None:
+        """Make the surrounding span current again; in the context that made this one."""
+        context.detach(self._token)
+        self._token = None
+
+    @contextmanager
+    def current(self) -> Generator[None]:
+        """Make it current once more, for a step of a stream."""
+        token = context.attach(self._here)
+        try:
+            yield
+        finally:
+            context.detach(token)
+
+    def end(self, error: BaseException | None) -> None:
+        """Leave and end the span; only a failure is an error, cancellation and refusal are not."""
+        if self._token is not None:
+            self.leave()
+        outcome = outcome_of(error)
+        self._span.set_attribute("resilience.outcome", outcome)
+        if error is not None and outcome != "cancelled":
+            self._span.set_attribute("error.type", _error_type(error))
+        if outcome == "failure":
+            self._span.set_status(StatusCode.ERROR)
+        self._span.end()
+
+
+@lru_cache(maxsize=1)
+def _tracer_of(provider: TracerProvider) -> Tracer:
+    """Return our tracer of a provider, which makes a new one each time that it is asked."""
+    return provider.get_tracer("resilience")
+
+
+def annotate(attributes: Mapping[str, Any]) -> None:
+    """Set those attributes on the current span that have a value."""
+    span = trace.get_current_span()
+    for name, value in attributes.items():
+        if value is not None:
+            span.set_attribute(name, value)
+
+
+def add_event(event: Event) -> None:
+    """Write an event, and what it says about the whole call, on the current span."""
+    span = trace.get_current_span()
+    if not span.is_recording():
+        return
+    name, attributes = _describe(event)
+    span.add_event(name, {key: value for key, value in attributes.items() if value is not None})
+    match event:
+        case RetryScheduled():
+            span.set_attribute("resilience.attempts", event.attempt + 1)
+        case Refused():
+            span.set_attribute("resilience.attempts", 0)
+        case Queued():
+            span.set_attribute("resilience.queue.wait", event.waited)
+        case _:
+            pass
+
+
+def _describe(event: Event) -> tuple[str, dict[str, Any]]:
+    match event:
+        case RetryScheduled():
+            return "retry", {
+                "resilience.attempt": event.attempt,
+                "resilience.delay": event.delay,
+                "resilience.source": event.source,
+                "resilience.reason": event.reason,
+                "error.type": None if event.exception is None else _error_type(event.exception),
+            }
+        case Transition():
+            return "circuit_breaker.transition", {
+                "resilience.name": event.name,
+                "resilience.from": event.from_,
+                "resilience.to": event.to,
+                "resilience.reason": event.reason,
+            }
+        case KeyRested():
+            return "key.cooldown", {
+                "resilience.pool": event.name,
+                "resilience.key.name": event.key_name,
+                "resilience.delay": event.seconds,
+                "resilience.reason": event.reason,
+            }
+        case Queued():
+            return "queued", {"resilience.name": event.name, "resilience.priority": event.priority}
+        case Refused():
+            return "refused", {"resilience.name": event.name, "resilience.reason": event.reason}
+        case _:
+            return type(event).__name__, {"resilience.name": event.name}
+
+
+def _error_type(error: BaseException) -> str:
+    """Return a name with few values: the server's own code where the error has one."""
+    code = read_quietly(error, "code")
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else type(error).__qualname__

@@ -1,0 +1,171 @@
+"""A key ring under random calls, against a model that only remembers what was reported."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from resilience._core.keys import Entry, KeyRing, RestRules
+from resilience._core.strategies import DEFAULT, STRATEGIES
+
+TIERS = (0, 1, 2)
+PICK = st.integers(0, 59)
+RESTS = {"rate_limit": {2.0**n for n in range(6)} | {60.0}, "key": {300.0, 600, 1200, 2400, 3600}}
+
+
+class Facts:
+    """What the model knows of an entry: reports since it was last proved, and calls under way."""
+
+    def __init__(self):
+        self.reports = []  # (until when it rests, whether somebody measured it)
+        self.running = []  # when the calls began
+        self.served_before = set()  # the others that were taken while it was offered too
+
+    def until(self):
+        """When its rests are over."""
+        return max((until for until, _ in self.reports), default=0)
+
+    def may_be_on_probation(self):
+        """Whether one of its rests was guessed."""
+        return any(not measured for _, measured in self.reports)
+
+    def must_be_on_probation(self):
+        """Whether all of them were."""
+        return bool(self.reports) and not any(measured for _, measured in self.reports)
+
+
+class KeyRingMachine(RuleBasedStateMachine):
+    """Calls begin and end in any order while time goes on and entries come and go."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+        self.ring = KeyRing(RestRules(1.0, 60.0))
+        self.facts = {}  # of every entry that there ever was
+        self.leases = []  # (entry, when it began)
+        self.added = 0
+
+    def take_lease(self, pick):
+        """Choose a call that is under way; it ends now."""
+        entry, began = self.leases.pop(pick % len(self.leases))
+        self.facts[entry].running.remove(began)
+        return entry, began
+
+    @precondition(lambda self: len(self.ring.entries) < 5)
+    @rule(
+        group=st.sampled_from([None, None, "one"]),
+        tiers=st.sampled_from([None, None, frozenset({0}), frozenset({1, 2})]),
+    )
+    def add(self, group, tiers):
+        """A new entry is ready at once."""
+        self.added += 1
+        entry = Entry(f"{self.added}", 1.0, tiers, group, self.added)
+        self.ring.entries[entry.name] = entry
+        self.facts[entry] = Facts()
+
+    @precondition(lambda self: self.ring.entries)
+    @rule(pick=PICK)
+    def remove(self, pick):
+        """Its calls go on, and end as they would."""
+        del self.ring.entries[list(self.ring.entries)[pick % len(self.ring.entries)]]
+
+    @precondition(lambda self: self.ring.entries)
+    @rule(pick=PICK)
+    def renew(self, pick):
+        """A new key: what was reported is forgotten."""
+        entry = list(self.ring.entries.values())[pick % len(self.ring.entries)]
+        entry.renew()
+        self.facts[entry].reports = []
+
+    @rule(
+        tier=st.sampled_from(TIERS),
+        strategy=st.sampled_from([DEFAULT, *STRATEGIES]),
+        random=st.sampled_from([0.0, 0.6]),
+    )
+    def begin(self, tier, strategy, random):
+        """A call takes what a strategy chooses, mostly the next one."""
+        offered = self.ring.candidates(self.now, tier, ())
+        if not offered:
+            return
+        chosen = STRATEGIES[strategy](offered, random)
+        self.ring.take(chosen, self.now)
+        self.leases.append((chosen, self.now))
+        self.facts[chosen].running.append(self.now)
+        self.check_fairness(offered, chosen, is_fair=strategy == DEFAULT)
+
+    def check_fairness(self, offered, chosen, *, is_fair):
+        """Under round-robin nobody is served twice while another one is ready all the time."""
+        for entry, facts in self.facts.items():
+            if entry is chosen or entry not in offered or not is_fair:
+                facts.served_before = set()
+            else:
+                assert chosen not in facts.served_before
+                facts.served_before.add(chosen)
+
+    @precondition(lambda self: self.leases)
+    @rule(pick=PICK, proved=st.booleans())
+    def end(self, pick, proved):
+        """An answer that the key was good for proves it, if the call began after the rest."""
+        entry, began = self.take_lease(pick)
+        self.ring.give_back(entry, proved=proved, began=began, now=self.now)
+        if proved and began >= self.facts[entry].until():
+            self.facts[entry].reports = []
+
+    @precondition(lambda self: self.leases)
+    @rule(
+        pick=PICK,
+        kind=st.sampled_from(["rate_limit", "rate_limit", "key"]),
+        hint=st.sampled_from([None, None, 0.0, 0.5, 5.0, 100.0]),
+    )
+    def fail(self, pick, kind, hint):
+        """Trouble makes the entry rest, and with a rate limit its group; never somebody else."""
+        entry, began = self.take_lease(pick)
+        seconds = self.ring.trouble(entry, kind, hint, began, self.now)
+        self.ring.give_back(entry, proved=False, began=began, now=self.now)
+        measured = kind == "rate_limit" and hint is not None
+
+        assert seconds == hint if measured else seconds in RESTS[kind]
+        for each, facts in self.facts.items():
+            is_mate = each in self.ring.entries.values() and each.group == entry.group
+            if each is entry or (kind == "rate_limit" and entry.group and is_mate):
+                facts.reports.append((self.now + seconds, measured))
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 4.0, 60.0, 300.0, 4000.0]))
+    def wait(self, seconds):
+        """Time goes on."""
+        self.now += seconds
+
+    @invariant()
+    def nothing_in_flight_is_lost(self):
+        """Each entry counts exactly the calls that are under way on it."""
+        for entry, facts in self.facts.items():
+            assert len(facts.running) == entry.active
+
+    @invariant()
+    def exactly_the_ready_ones_are_offered(self):
+        """Never one that rests, always one that does not, and one call at a time on probation."""
+        for tier in TIERS:
+            offered = self.ring.candidates(self.now, tier, ())
+            for entry in self.ring.entries.values():
+                facts = self.facts[entry]
+                if entry in offered:
+                    assert self.now >= facts.until()
+                    assert entry.serves(tier)
+                    assert not (facts.must_be_on_probation() and facts.running)
+                elif entry.serves(tier):
+                    is_tried = facts.may_be_on_probation() and facts.running
+                    assert self.now < facts.until() or is_tried
+
+    @invariant()
+    def the_waking_is_true(self):
+        """At the time that it names, and not before, somebody is ready, unless one is tried."""
+        earliest = self.ring.earliest(self.now, 1, probe=0.0)
+        serving = [entry for entry in self.ring.entries.values() if entry.serves(1)]
+
+        assert (earliest is None) is not bool(serving)
+        if serving:
+            untils = [self.facts[entry].until() for entry in serving]
+            assert max(0.0, min(untils) - self.now) == earliest
+
+
+TestKeyRing = KeyRingMachine.TestCase

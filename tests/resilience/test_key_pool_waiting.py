@@ -1,0 +1,310 @@
+"""A pool that waits: for as long as it must, no longer, and within the deadline."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from resilience import (
+    DeadlineExceededError,
+    KeyPool,
+    NoKeyAvailableError,
+    SettingsError,
+    deadline,
+    prioritized,
+    retry,
+)
+from resilience.testing import FakeClock, no_waiting
+from tests.support.decorators import pool_of
+from tests.support.faults import HttpError
+from tests.support.keys import KeyServer, rejected, throttled
+from tests.support.stepping import cancelled_at_every_step
+
+
+def resting_pool(names="a", seconds=30.0, **settings):
+    """A pool that waits, each entry of which rests for so long, one second longer than the next."""
+    pool = pool_of(names, wait=True, **settings)
+    for number, name in enumerate(names):
+        pool.take(name=name).finish(throttled(seconds - number))
+    return pool
+
+
+def asker(run, pool, server=None):
+    """A function that asks the server with a key of the pool."""
+    return run.decorate(pool.inject("key"), (server or KeyServer()).answer)
+
+
+@pytest.fixture
+def clock():
+    """Time that jumps ahead when everybody waits."""
+    with FakeClock() as clock:
+        yield clock
+
+
+@pytest.fixture
+def still():
+    """Time that stands still."""
+    with FakeClock(autojump=False) as clock:
+        yield clock
+
+
+def test_it_waits_for_the_first_that_wakes(run, clock):
+    """Exactly until then, and not for the others."""
+    fetch = asker(run, resting_pool("abc"))
+
+    assert ("c", 28) == (fetch(), clock.now)
+    assert ("c", 28) == (fetch(), clock.now)
+
+
+def test_a_lease_waits_too(run, clock):
+    """For whichever comes first, or for one by name."""
+    pool = resting_pool("ab")
+
+    async def later(name):
+        async with pool.lease(name) as held:
+            return held.name
+
+    def now(name):
+        with pool.lease(name) as held:
+            return held.name
+
+    lease = now if run.flavour == "sync" else later
+
+    assert ("b", 29) == (run.call(lease, None), clock.now)
+    assert ("a", 30) == (run.call(lease, "a"), clock.now)
+
+
+def test_only_the_first_of_a_round_is_waited_for(run, clock):
+    """When the keys have failed in this call, the real error comes out at once."""
+    pool = pool_of("ab", wait=True)
+    server = KeyServer(a=[throttled(10)], b=[throttled(20)])
+    with pytest.raises(HttpError):
+        asker(run, pool, server)()
+
+    assert (0, "ab") == (clock.now, server.asked)
+
+
+def test_a_rejected_key_is_waited_for_as_well(run, clock):
+    """Where it is the only one, its next trial is the first moment at which anybody can serve."""
+    pool = pool_of("a", wait=True)
+    pool.take().finish(rejected())
+
+    assert ("a", 300) == (asker(run, pool)(), clock.now)
+
+
+def test_a_deadline_bounds_the_wait(run, clock):
+    """When it is over the call is refused; nothing is asked and nothing leased."""
+    pool, server = resting_pool(), KeyServer()
+    fetch = asker(run, pool, server)
+    with deadline(5), pytest.raises(DeadlineExceededError, match="no key was ready") as caught:
+        fetch()
+
+    assert (5, "", "keys") == (clock.now, server.asked, caught.value.name)
+    assert isinstance(caught.value.__cause__, NoKeyAvailableError)
+    assert 0 == pool.get_stats()["active_requests"]
+    with deadline(25):
+        assert ("a", 30) == (fetch(), clock.now)
+
+
+def test_nobody_waits_for_what_never_comes(run, clock):
+    """An empty pool, or one without an entry for this priority, refuses at once."""
+    pool = pool_of("a", wait=True)
+    pool.update("a", tiers=["HIGH"])
+    for each in (KeyPool(wait=True), pool):
+        with pytest.raises(NoKeyAvailableError):
+            asker(run, each)()
+
+    assert 0 == clock.now
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pool: pool.add("b", "key of b"),
+        lambda pool: pool.update("a", key="another key of a"),
+        lambda pool: pool.update("a", base_url="http://localhost"),
+    ],
+    ids=["add", "update the key", "update the server"],
+)
+def test_a_change_of_the_pool_wakes_whoever_waits(run, still, change):
+    """A new entry or key serves those who wait, without any time going by."""
+    pool = resting_pool(seconds=3600)
+    fetch = asker(run, pool)
+    calls = [run.start(fetch) for _ in range(3)]
+    run.until(lambda: 3 == len(pool._waiters))
+    change(pool)
+
+    assert {call.result() for call in calls} < {"a", "b"}
+    assert (0, {}) == (still.now, pool._waiters)
+
+
+def test_a_removed_entry_ends_the_wait_for_it(run, still):
+    """Whoever waits for one by name is told that it is gone."""
+    pool = resting_pool(seconds=3600)
+
+    async def later():
+        async with pool.lease("a"):
+            pass
+
+    def now():
+        with pool.lease("a"):
+            pass
+
+    call = run.start(now if run.flavour == "sync" else later)
+    run.until(lambda: 1 == len(pool._waiters))
+    pool.remove("a")
+    with pytest.raises(SettingsError, match="has no setting 'a'"):
+        call.result()
+
+
+def test_those_who_wait_for_a_trial_learn_of_its_end(run, still):
+    """While a key is tried nobody looks again and again: the end of the trial wakes them all."""
+    pool, gate = pool_of("a", wait=True), run.gate()
+    pool.take().finish(throttled())
+    still.advance(1)
+    looks = []
+    candidates = pool._ring.candidates
+    pool._strategy = lambda records: looks.append(1)
+    asked = []
+
+    @run.drive
+    @pool.inject("key")
+    @run.steps
+    def fetch(*, key):
+        asked.append(key)
+        if len(asked) == 1:
+            yield gate.wait()
+        return key
+
+    assert candidates(1.0, 1, ())
+    trial = run.start(fetch)
+    run.until(lambda: 1 == gate.arrived)
+    others = [run.start(fetch) for _ in range(5)]
+    run.until(lambda: 5 == len(pool._waiters))
+    still.advance(3600)
+    assert 1 == len(asked)
+    gate.open()
+
+    assert ["key of a"] * 6 == [call.result() for call in (trial, *others)]
+    assert 6 >= len(looks)
+    assert (0, {}) == (pool.get_stats()["active_requests"], pool._waiters)
+
+
+def test_the_next_one_tries_when_a_trial_says_nothing(run, still):
+    """A trial that fails for another reason leaves the key on probation; one of them goes on."""
+    pool, gate = pool_of("a", wait=True), run.gate()
+    pool.take().finish(throttled())
+    still.advance(1)
+    asked = []
+
+    @run.drive
+    @pool.inject("key")
+    @run.steps
+    def fetch(*, key):
+        asked.append(key)
+        if len(asked) == 1:
+            yield gate.wait()
+            raise OSError("of the service")
+        return key
+
+    trial = run.start(fetch)
+    run.until(lambda: 1 == gate.arrived)
+    others = [run.start(fetch) for _ in range(5)]
+    run.until(lambda: 5 == len(pool._waiters))
+    gate.open()
+
+    assert ["key of a"] * 5 == [call.result() for call in others]
+    with pytest.raises(OSError, match="of the service"):
+        trial.result()
+
+
+def test_a_wait_that_is_over_leaves_nothing_behind(run, clock):
+    """Neither a time-out nor a key leaves a waiter in the pool."""
+    pool = resting_pool()
+    fetch = asker(run, pool)
+    for _ in range(3):
+        with deadline(1), pytest.raises(DeadlineExceededError):
+            fetch()
+    fetch()
+
+    assert {} == pool._waiters
+
+
+def test_trap_3_a_cancelled_wait_leaves_nothing_behind(still):
+    """A task that is cancelled while it waits is forgotten, and gets no key."""
+    pool = resting_pool()
+
+    async def main():
+        tasks = [asyncio.create_task(fetch()) for _ in range(3)]
+        while len(pool._waiters) < 3:  # noqa: ASYNC110 - no event tells when
+            await asyncio.sleep(0)
+        tasks[1].cancel()
+        pool.update("a", key="a better key")
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    @pool.inject("key")
+    async def fetch(*, key):
+        return key
+
+    first, second, third = asyncio.run(main())
+
+    assert "a better key" == first == third
+    assert isinstance(second, asyncio.CancelledError)
+    assert (0, {}) == (pool.get_stats()["active_requests"], pool._waiters)
+
+
+def test_trap_3_cancelled_at_any_await_a_call_gives_its_lease_back():
+    """In the function, between keys, in the back-off: nothing stays in flight."""
+    pool = pool_of("ab")
+    calls = []
+
+    def make():
+        calls.clear()
+        pool.update("a", key="key of a")
+        pool.update("b", key="key of b")
+        return fetch()
+
+    @retry(initial_retry_delay=0)
+    @pool.inject("key")
+    @prioritized(max_concurrent_requests=1)
+    async def fetch(*, key):
+        calls.append(key)
+        await asyncio.sleep(0)
+        try:
+            if len(calls) < 4:
+                raise throttled(0)
+            return key
+        finally:
+            await asyncio.sleep(0)
+
+    def check(step):
+        assert 0 == pool.get_stats()["active_requests"]
+        assert 0 == fetch.queue.active
+
+    # Four attempts of two awaits each, two in a round, and one sleep between the rounds.
+    with no_waiting():
+        assert 4 * 2 + 1 == cancelled_at_every_step(make, check)
+    assert 4 == len(calls)
+
+
+def test_trap_3_a_cancelled_change_of_key_gives_back_both_leases(clock):
+    """A lease that was ended by its error is not ended again, the other one is."""
+    pool = pool_of("ab")
+    with pytest.raises(asyncio.CancelledError):
+        run_cancelled(pool)
+
+    assert [0, 0] == [each["active_requests"] for each in pool.get_stats()["endpoints"].values()]
+
+
+def run_cancelled(pool):
+    """Throttle the first key, and cancel the call while it asks with the second."""
+
+    @pool.inject("key")
+    async def fetch(*, key):
+        if key == "key of a":
+            raise throttled(1)
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    asyncio.run(fetch())
