@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
 from resilience._context import deadline
+from resilience._site import BaseLayer
 from resilience.errors import DeadlineExceededError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["AttemptTimeoutLayer"]
 
 
-class AttemptTimeoutLayer:
+class AttemptTimeoutLayer(BaseLayer):
     """Ends an attempt after `seconds` with a `TimeoutError`, which is a failure like any other.
 
     A coroutine is cancelled. A thread cannot be stopped: a plain function runs under a deadline,
@@ -24,58 +25,55 @@ class AttemptTimeoutLayer:
     """
 
     kind = "attempt_timeout"
-    name = None
-    metrics_enabled = True
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return `inner` under a deadline."""
-        seconds = self.seconds
+        seconds, name = self.seconds, site.name
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            end = _clock.now() + seconds
             try:
                 with deadline(seconds):
                     return inner(*args, **kwargs)
             except DeadlineExceededError as error:
-                if deadline.remaining() == 0:  # not ours: the whole call is over
+                if not _is_over(error, end):
                     raise
-                raise _timed_out(site.name, seconds) from error
+                raise _timed_out(name, seconds) from error
 
         return call
 
     def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return the coroutine function `inner`, cancelled when its time is over."""
-        seconds = self.seconds
+        seconds, name = self.seconds, site.name
 
         async def call(*args: Any, **kwargs: Any) -> Any:
+            end = _clock.now() + seconds
             try:
                 with deadline(seconds):
                     async with _clock.timeout(seconds):
                         return await inner(*args, **kwargs)
-            except DeadlineExceededError as error:
-                if deadline.remaining() == 0:
-                    raise
-                raise _timed_out(site.name, seconds) from error
             except TimeoutError as error:
-                if error.args:  # the function's own: that of the clock says nothing
+                if not _is_over(error, end):
                     raise
-                raise _timed_out(site.name, seconds) from error
+                raise _timed_out(name, seconds) from error
 
         return call
-
-    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
-        """Return nothing: there is no state to look at."""
-        return {}
-
-    def live(self) -> dict[str, Any]:
-        """Return nothing, for the same reason."""
-        return {}
 
     def explain(self) -> str:
         """Return the layer with its setting."""
         return f"attempt_timeout: {self.seconds:g} s"
+
+
+def _is_over(error: TimeoutError, end: float) -> bool:
+    """Return whether the error says that the attempt's time is over, and nobody else's."""
+    if _clock.now() < end:  # a deadline or a time-out within the function
+        return False
+    if isinstance(error, DeadlineExceededError):
+        return deadline.remaining() != 0  # else the whole call is over
+    return not error.args  # the function's own says something, that of the clock does not
 
 
 def _timed_out(name: str, seconds: float) -> TimeoutError:

@@ -27,13 +27,14 @@ class RetryBudget:
         SettingsError: names the argument, the rule and the value.
     """
 
-    __slots__ = ("__weakref__", "_budget", "_lock")
+    __slots__ = ("__weakref__", "_budget", "_lock", "_window")
 
     def __init__(self, ratio: float = 0.2, minimum: int = 10, window: float = 10.0) -> None:
         check("ratio", ratio)
         check("minimum", minimum)
-        check("budget_window", window)
+        check("window", window, rule="seconds")
         self._budget = Budget(ratio, minimum, window)
+        self._window = window
         self._lock = threading.Lock()
         _fork.renew_after(self)
 
@@ -61,4 +62,4 @@ class RetryBudget:
 
     def __repr__(self) -> str:
         budget = self._budget
-        return f"RetryBudget(ratio={budget.ratio}, minimum={budget.minimum})"
+        return f"RetryBudget(ratio={budget.ratio}, minimum={budget.minimum}, window={self._window})"

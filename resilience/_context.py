@@ -6,18 +6,27 @@ threads of `submit()`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from enum import IntEnum
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from resilience import _clock
-from resilience._rules import check
-from resilience.errors import DeadlineExceededError, SettingsError
+from resilience._rules import check, fail
+from resilience.errors import DeadlineExceededError
 
-__all__ = ["PLACES", "Priority", "check_deadline", "deadline", "deadlines", "priority"]
+__all__ = [
+    "Priority",
+    "check_deadline",
+    "deadline",
+    "deadlines",
+    "forget_places",
+    "place_kept",
+    "priority",
+]
+
+
+T = TypeVar("T")
 
 
 class Priority(IntEnum):
@@ -28,39 +37,117 @@ class Priority(IntEnum):
     LOW = 2
 
 
-_PRIORITY: ContextVar[Priority] = ContextVar("resilience.priority", default=Priority.NORMAL)
-_DEADLINE: ContextVar[float | None] = ContextVar("resilience.deadline", default=None)
+_TIERS = {key: tier for tier in Priority for key in (tier.name, tier.value)}
+_PRIORITY: ContextVar[_Held[Priority] | None] = ContextVar("resilience.priority", default=None)
+_DEADLINE: ContextVar[_Held[float] | None] = ContextVar("resilience.deadline", default=None)
 
-# The arrivals that the call in progress had in its queues, so that a retried attempt comes back
-# with its old place. A queue writes it when an attempt fails, the retry clears it at its end.
-PLACES: ContextVar[dict[object, int] | None] = ContextVar("resilience.places", default=None)
+# The queues that keep a place for the call in progress, since an attempt of it failed: a retried
+# attempt comes back with its old place. The retry clears it at its end.
+_PLACES: ContextVar[tuple[HasPlaces, ...]] = ContextVar("resilience.places", default=())
 
 
-@contextmanager
-def priority(value: Priority | int) -> Iterator[None]:
-    """Give everything inside this priority, unless a call says otherwise by `priority=`."""
-    token = _PRIORITY.set(as_priority(value))
-    try:
-        yield
-    finally:
-        _PRIORITY.reset(token)
+class HasPlaces(Protocol):
+    """A queue that keeps places."""
+
+    def forget_place(self) -> None:
+        """Take note that the thread or task does not come back any more."""
+
+
+def place_kept(queue: HasPlaces) -> None:
+    """Take note that the queue keeps the place of the call in progress."""
+    places = _PLACES.get()
+    if queue not in places:
+        _PLACES.set((*places, queue))
+
+
+def forget_places() -> None:
+    """Give up all places: the call in progress makes no further attempt."""
+    places = _PLACES.get()
+    if places:
+        _PLACES.set(())
+        for queue in places:
+            queue.forget_place()
+
+
+class _Held(NamedTuple, Generic[T]):
+    """What holds inside a `with`, which object set it, and what holds around it."""
+
+    value: T
+    owner: object
+    outer: _Held[T] | None
+
+
+class _Scope(Generic[T]):
+    """What holds for everything inside; one object may be entered by several tasks and threads."""
+
+    __slots__ = ()
+
+    _variable: ClassVar[ContextVar[Any]]
+
+    def _value(self) -> T:
+        """Return what is to hold inside."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._variable.set(_Held(self._value(), self, self._variable.get()))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._variable.set(_without(self._variable.get(), self))
+
+
+def _without(held: _Held[T] | None, owner: object) -> _Held[T] | None:
+    """Return what holds once `owner` has been left.
+
+    It need not be the innermost: a generator in a `with` of its own is left when its consumer
+    wants, and one that is forgotten in some other context, where it never was.
+    """
+    if held is None or held.owner is owner:
+        return None if held is None else held.outer
+    return held._replace(outer=_without(held.outer, owner))
+
+
+class priority(_Scope[Priority]):  # noqa: N801 - used as `with priority(HIGH):`, like a function
+    """Give everything inside this priority, unless a call says otherwise by `priority=`.
+
+    The innermost one holds.
+
+    Args:
+        value: A `Priority`, its number or its name.
+
+    Raises:
+        SettingsError: if it is none of these.
+    """
+
+    __slots__ = ("_tier",)
+
+    _variable = _PRIORITY
+
+    def __init__(self, value: Priority | int | str) -> None:
+        self._tier = as_priority(value)
+
+    def _value(self) -> Priority:
+        return self._tier
 
 
 def as_priority(value: Any) -> Priority:
     """Return the priority that `value` names: a member, its number or its name."""
-    try:
-        if isinstance(value, str):
-            return Priority[value.upper()]
-        return Priority(value)
-    except (KeyError, ValueError):
-        rule = "must be Priority.HIGH (0), NORMAL (1) or LOW (2)"
-        msg = f"priority {rule}, not {value!r}"
-        raise SettingsError(msg, setting="priority", rule=rule, value=value) from None
+    key = value.upper() if isinstance(value, str) else value
+    known = isinstance(key, int | str) and not isinstance(key, bool) and key in _TIERS
+    if not known:
+        fail("priority", "must be Priority.HIGH (0), NORMAL (1) or LOW (2)", value)
+    return _TIERS[key]
 
 
 def current_priority() -> Priority:
     """Return the priority that the surrounding `with priority(...)` gives, else NORMAL."""
-    return _PRIORITY.get()
+    held = _PRIORITY.get()
+    return Priority.NORMAL if held is None else held.value
 
 
 class _Switch:
@@ -75,7 +162,7 @@ class _Switch:
 deadlines = _Switch()
 
 
-class deadline:  # noqa: N801 - used as `with deadline(10):`, like a function
+class deadline(_Scope[float]):  # noqa: N801 - used as `with deadline(10):`, like a function
     """Give everything inside at most `seconds`: queue waits, retry sleeps, key waits, time-outs.
 
     Deadlines nest: the one that ends first wins.
@@ -90,35 +177,30 @@ class deadline:  # noqa: N801 - used as `with deadline(10):`, like a function
         SettingsError: if `seconds` is not a number of at least 0.
     """
 
-    __slots__ = ("_seconds", "_tokens")
+    __slots__ = ("_seconds",)
+
+    _variable = _DEADLINE
 
     def __init__(self, seconds: float) -> None:
         check("deadline", seconds)
         self._seconds = seconds
-        self._tokens: list[Token[float | None]] = []
 
-    def __enter__(self) -> Self:
+    def _value(self) -> float:
         deadlines.in_use = True
-        end = _clock.now() + self._seconds
-        outer = _DEADLINE.get()
-        self._tokens.append(_DEADLINE.set(end if outer is None else min(end, outer)))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        _DEADLINE.reset(self._tokens.pop())
+        return _clock.now() + self._seconds
 
     @staticmethod
     def remaining() -> float | None:
         """Return the seconds that the surrounding deadlines leave, at least 0; None without one."""
         if not deadlines.in_use:
             return None
-        end = _DEADLINE.get()
-        return None if end is None else max(0.0, end - _clock.now())
+        held = _DEADLINE.get()
+        if held is None:
+            return None
+        end = held.value
+        while (held := held.outer) is not None:
+            end = min(end, held.value)
+        return max(0.0, end - _clock.now())
 
 
 def check_deadline(name: str) -> None:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from resilience._secrets import log_failure
+
 __all__ = ["finish_guarded", "guarded"]
 
 _logger = logging.getLogger("resilience.hooks")
@@ -16,8 +18,8 @@ def guarded(function: Callable[..., Any], *args: Any) -> Any:
     """Return what the user's function returns; None, and a line in the log, if it raises."""
     try:
         return function(*args)
-    except Exception:
-        _logger.exception("%r failed; the call goes on without it", function)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
+        log_failure(_logger, f"{function!r} failed; the call goes on without it", error)
         return None
 
 
@@ -27,5 +29,5 @@ async def finish_guarded(pending: object) -> None:
         return
     try:
         await pending
-    except Exception:
-        _logger.exception("%r failed; the call goes on without it", pending)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
+        log_failure(_logger, f"{pending!r} failed; the call goes on without it", error)

@@ -34,6 +34,9 @@ MISTAKES = {
     ("prioritized", "key_pool"): (
         "a queue outside a key pool holds its permit while the pool waits for a key"
     ),
+    ("attempt_timeout", "retry"): (
+        "an attempt time-out outside a retry is a time-out of the whole call, its sleeps included"
+    ),
     ("retry", "batched"): ("a retry outside a batch repeats each item of a failed batch by itself"),
 }
 

@@ -6,10 +6,11 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
-from resilience._context import PLACES, deadline
+from resilience._context import deadline, forget_places
 from resilience._core.retry import Stop, Wait
+from resilience._giving_up import give_up, see, was_given_up
 from resilience._hooks import guarded
-from resilience._marks import mark, marked, note, set_quietly
+from resilience._marks import marked, note, read_quietly, set_quietly
 from resilience.classify import Verdict, classify
 from resilience.errors import NoKeyAvailableError, RefusedError
 from resilience.telemetry.events import GivenUp, RetryScheduled, publish
@@ -18,27 +19,19 @@ if TYPE_CHECKING:
     from resilience._retry_options import RetryOptions
     from resilience._site import Site
 
-__all__ = ["Recovery", "current_epoch"]
+__all__ = ["Recovery"]
 
 _SHORTEST_WAIT = 0.01  # seconds between two looks at a pool that says "now" but has no key yet
-
-
-class _Epoch:
-    """Counts the times that any retry gave up; tells a fresh mark from one of an earlier call."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value = 0
-
-
-current_epoch = _Epoch()
 
 
 class Recovery:
     """Decides after each failed attempt of one call: wait, give up, or accept the result.
 
+    Errors hold the frames that hold this object. So that a call leaves no cycle behind, nobody
+    keeps an error or its record any longer than needed.
+
     Attributes:
+        delay: Seconds until the next attempt.
         last_result: What the last attempt returned that was not good enough.
     """
 
@@ -48,8 +41,10 @@ class Recovery:
         "_error",
         "_options",
         "_refusal",
+        "_scheduled",
         "_site",
         "_started",
+        "delay",
         "last_result",
     )
 
@@ -63,15 +58,16 @@ class Recovery:
         self._attempts = 0
         self._error: Exception | None = None  # the last real one
         self._refusal: RefusedError | None = None  # of the last attempt
+        self._scheduled: RetryScheduled | None = None  # for the user's hook
+        self.delay = 0.0
         self.last_result: Any = None
 
     def __enter__(self) -> None:
         """Begin to repeat."""
 
     def __exit__(self, *_: object) -> None:
-        self._error = self._refusal = None  # they hold the frame that holds this object
-        if PLACES.get() is not None:
-            PLACES.set(None)
+        self._error = self._refusal = self._scheduled = None
+        forget_places()
 
     def failed(self, error: Exception) -> None:
         """Take note that an attempt raised; a refusal is no attempt, it was never sent."""
@@ -79,7 +75,8 @@ class Recovery:
             self._refusal = error
             return
         self._attempts += 1
-        self._error, self._refusal = error, None
+        see(error, self._error)
+        self._error, self._refusal, self.last_result = error, None, None
 
     def accepts(self, result: Any) -> bool:
         """Return whether the result of an attempt is good enough."""
@@ -90,36 +87,44 @@ class Recovery:
         self._error, self._refusal, self.last_result = None, None, result
         return False
 
-    def next(self) -> RetryScheduled | None:
-        """Return the retry to come, or None to return `last_result`; raises the final error."""
-        decision, reason = self._decide()
+    def goes_on(self) -> bool:
+        """Return whether another attempt follows; if not, raise the error, if there is one."""
+        decision, kind = self._decide()
         if self._refusal is None and self._site.statistics is not None:
             retried = isinstance(decision, Wait)
             self._site.statistics.attempt_failed(self._error, retried=retried)
-        if not isinstance(decision, Wait):
-            self._conclude(decision)
-            return None
-        scheduled = RetryScheduled(
+        if isinstance(decision, Wait):
+            self._schedule(decision, kind)
+            return True
+        self._conclude(decision)
+        if self._error is not None:
+            raise self._error
+        return False
+
+    def before_retry(self) -> object:
+        """Call the user's hook and return what it returned."""
+        hook = self._options.before_retry
+        return None if hook is None else guarded(hook, self._scheduled)
+
+    def _schedule(self, wait: Wait, kind: str) -> None:
+        self.delay = wait.delay
+        self._scheduled = RetryScheduled(
             name=self._site.name,
             attempt=self._attempts,
             max_retries=self._options.policy.max_retries,
-            delay=decision.delay,
-            source=decision.source,
+            delay=wait.delay,
+            source=wait.source,
             exception=self._refusal or self._error,
-            result=self.last_result,
+            result=None if self._refusal else self.last_result,
             elapsed=None if self._started is None else self._elapsed(),
-            reason=reason,
+            reason=kind,
         )
-        publish(scheduled)
-        return scheduled
-
-    def before_retry(self, scheduled: RetryScheduled) -> object:
-        """Call the user's hook and return what it returned."""
-        hook = self._options.before_retry
-        return None if hook is None else guarded(hook, scheduled)
+        publish(self._scheduled)
 
     def _decide(self) -> tuple[Wait | Stop | None, str]:
         """Return what comes next, None for an error that no retry is meant for, and its kind."""
+        if self._options.policy.max_retries == 0:  # turned off, so for others it is not here
+            return None, ""
         if self._refusal is not None:
             return self._after_refusal(self._refusal), "no_key"
         if self._error is None:
@@ -137,8 +142,6 @@ class Recovery:
         waking = refusal.retry_after
         if not isinstance(refusal, NoKeyAvailableError) or waking is None:
             return None
-        if self._options.policy.max_retries == 0:
-            return None
         return self._options.policy.until_waking(max(waking, _SHORTEST_WAIT), **self._limits())
 
     def _verdict(self, error: Exception) -> Verdict:
@@ -152,8 +155,7 @@ class Recovery:
     def _is_meant_for(self, error: Exception, verdict: Verdict) -> bool:
         if verdict.kind == "neutral":
             return False
-        inner_gave_up = (marked(error, "given_up") or 0) > self._epoch
-        if inner_gave_up and not self._options.retry_nested:
+        if not self._options.retry_nested and was_given_up(error, self._site, self._epoch):
             return False
         on = self._options.on
         return verdict.is_retryable if on is None else bool(guarded(on, error))
@@ -179,36 +181,35 @@ class Recovery:
         return max(0.0, _clock.now() - (self._started or 0.0))
 
     def _conclude(self, decision: Stop | None) -> None:
-        """Raise the last real error, with a note; return where there is a result instead."""
-        error, refusal = self._error, self._refusal
-        reason = decision.reason if decision else str(refusal) if refusal else ""
-        if decision is not None and refusal is None:
-            current_epoch.value += 1
-            publish(
-                GivenUp(
-                    name=self._site.name,
-                    attempts=self._attempts,
-                    reason=reason,
-                    exception=error,
-                )
-            )
-        if error is None:
-            if refusal is not None and self._attempts == 0:
-                raise refusal
+        """Write on the last real error what was tried, for people and for a retry further out."""
+        refusal = self._refusal
+        if self._attempts == 0:  # nothing was sent: the refusal is all there is to say
+            self._error = refusal
             return
-        if self._attempts > 1 or reason:
-            attempts = "1 attempt" if self._attempts == 1 else f"{self._attempts} attempts"
+        error, attempts = self._error, self._attempts
+        reason = decision.reason if decision else str(refusal or "")
+        if reason:
+            name = self._site.name
+            publish(GivenUp(name=name, attempts=attempts, reason=reason, exception=error))
+        if error is None:
+            return
+        if attempts > 1 or reason:
+            made = "1 attempt" if attempts == 1 else f"{attempts} attempts"
             why = f"; not retried: {reason}" if reason else ""
-            note(error, f"{self._site.name}: {attempts} made{why}")
-        if decision is not None and refusal is None:
-            mark(error, "given_up", current_epoch.value)
-        _carry_hint(error)
-        raise error
+            note(error, f"{self._site.name}: {made} made{why}", self._site.name)
+        if reason:
+            give_up(error, self._site)
+        _carry_hint(error, refusal)
 
 
-def _carry_hint(error: Exception) -> None:
-    """Let a foreign error carry the server's hint too, where it has no such attribute."""
-    if not hasattr(error, "retry_after"):
+def _carry_hint(error: Exception, refusal: RefusedError | None) -> None:
+    """Let the error say when to come back: what the refusal that ended the call said, if any.
+
+    A foreign error, which has no such attribute, carries the server's hint as well.
+    """
+    if refusal is not None and refusal.retry_after is not None:
+        set_quietly(error, "retry_after", refusal.retry_after)
+    elif read_quietly(error, "retry_after") is None:
         hint = classify(error).retry_after
         if hint is not None:
             set_quietly(error, "retry_after", hint)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from resilience import _clock
 from resilience._context import check_deadline, deadlines
+from resilience._giving_up import current_epoch
 from resilience._hooks import finish_guarded
-from resilience._recovery import Recovery, current_epoch
+from resilience._recovery import Recovery
 from resilience._retry_options import On, RetryOptions
-from resilience._site import Common
+from resilience._site import BaseLayer, Common
 from resilience._waiters import running_loop
 from resilience._warnings import warn
 from resilience._wrapper import decorate
@@ -93,7 +95,7 @@ def retry(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any
     return decorator if function is None else decorator(function)
 
 
-class RetryLayer:
+class RetryLayer(BaseLayer):
     """The layer that `@retry` adds; it keeps nothing between calls, so functions may share it."""
 
     kind = "retry"
@@ -108,6 +110,7 @@ class RetryLayer:
     ) -> Callable[..., Any]:
         """Return `inner` repeated; the success path adds a `try` and three look-ups."""
         options, name = self._options, site.name
+        options.check_for(site)
         begin = self._begin if options.counts_calls else None
         takes_any_result = options.retry_result is None
         sleep = _Sleeper(name)
@@ -132,9 +135,9 @@ class RetryLayer:
 
         def repeat(recovery: Recovery, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             with recovery:
-                while (scheduled := recovery.next()) is not None:
-                    recovery.before_retry(scheduled)
-                    sleep(scheduled.delay)
+                while recovery.goes_on():
+                    recovery.before_retry()
+                    sleep(recovery.delay)
                     try:
                         result = inner(*args, **kwargs)
                     except Exception as error:  # noqa: BLE001 - the recovery decides
@@ -151,6 +154,7 @@ class RetryLayer:
     ) -> Callable[..., Any]:
         """Return the coroutine function `inner` repeated; as `sync`, but for `await`."""
         options, name = self._options, site.name
+        options.check_for(site)
         begin = self._begin if options.counts_calls else None
         takes_any_result = options.retry_result is None
 
@@ -174,9 +178,9 @@ class RetryLayer:
 
         async def repeat(recovery: Recovery, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             with recovery:
-                while (scheduled := recovery.next()) is not None:
-                    await finish_guarded(recovery.before_retry(scheduled))
-                    await _clock.sleep_async(scheduled.delay)
+                while recovery.goes_on():
+                    await finish_guarded(recovery.before_retry())
+                    await _clock.sleep_async(recovery.delay)
                     try:
                         result = await inner(*args, **kwargs)
                     except Exception as error:  # noqa: BLE001 - the recovery decides
@@ -194,14 +198,6 @@ class RetryLayer:
             self._options.budget.call()
         return _clock.now()
 
-    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
-        """Return nothing: a retry keeps no state to look at."""
-        return {}
-
-    def live(self) -> dict[str, Any]:
-        """Return nothing, for the same reason."""
-        return {}
-
     def explain(self) -> str:
         """Return the layer with its settings."""
         policy = self._options.policy
@@ -212,11 +208,24 @@ class RetryLayer:
             f"jitter={backoff.jitter:g}"
         )
 
-    def worst_case(self) -> tuple[int, float]:
-        """Return the most attempts, and the most seconds of computed back-off between them."""
-        policy = self._options.policy
-        delays = (policy.backoff.delay(n + 1, 0.0) for n in range(policy.max_retries))
-        return policy.max_retries + 1, sum(delays)
+    @property
+    def is_on(self) -> bool:
+        """Whether it retries at all."""
+        return self._options.policy.max_retries > 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it repeats just what every other plain one repeats, so that they never add up."""
+        options = self._options
+        return options.on is None and options.retry_result is None and not options.retry_nested
+
+    def worst_case(self) -> tuple[int, float, float]:
+        """Return the most attempts, and the most seconds of back-off: computed, and with hints."""
+        policy, backoff = self._options.policy, self._options.policy.backoff
+        computed = sum(backoff.delay(n + 1, 0.0) for n in range(policy.max_retries))
+        limit = math.inf if policy.max_elapsed is None else policy.max_elapsed
+        longest = policy.max_retries * backoff.maximum
+        return policy.max_retries + 1, min(computed, limit), min(longest, limit)
 
 
 class _Sleeper:
@@ -229,7 +238,7 @@ class _Sleeper:
         self._warned = False
 
     def __call__(self, seconds: float) -> None:
-        if running_loop() is not None and not self._warned:
+        if seconds > 0 and running_loop() is not None and not self._warned:
             self._warned = True
             warn(
                 f"{self._name}: a retry sleeps inside a running event loop and stops all its "

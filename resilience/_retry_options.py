@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resilience._budget import RetryBudget
 from resilience._core.backoff import Backoff
@@ -12,6 +13,9 @@ from resilience._core.retry import RetryPolicy
 from resilience._rules import check_all, fail
 from resilience.settings import reject_unknown
 from resilience.telemetry.events import RetryScheduled
+
+if TYPE_CHECKING:
+    from resilience._site import Site
 
 __all__ = ["On", "RetryOptions", "predicate"]
 
@@ -43,8 +47,21 @@ class RetryOptions:
             retry_result=settings.get("retry_result"),
             before_retry=settings.get("before_retry"),
             budget=budget,
-            retry_nested=bool(settings.get("retry_nested", False)),
+            retry_nested=settings.get("retry_nested", False),
         )
+
+    def check_for(self, site: Site) -> None:
+        """Refuse what makes no sense for the kind of function that is decorated.
+
+        Raises:
+            SettingsError: names the setting, the rule and the value.
+        """
+        if self.retry_result is not None and site.streams:
+            rule = "cannot be used with a generator: its result comes after its items"
+            fail("retry_result", rule, self.retry_result)
+        if not site.is_async and inspect.iscoroutinefunction(self.before_retry):
+            rule = "must be a plain function where the decorated function is one"
+            fail("before_retry", rule, self.before_retry)
 
     @property
     def counts_calls(self) -> bool:
@@ -83,8 +100,9 @@ def predicate(setting: str, on: On) -> Callable[[Exception], bool] | None:
     kinds: tuple[Any, ...] = on if isinstance(on, tuple) else (on,)
     if kinds and all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
         return lambda error: _is_all(error, kinds)
-    if isinstance(on, type | tuple) or not callable(on):
-        fail(setting, "must be an exception type, a tuple of them, a predicate, or None", on)
+    if not callable(on) or isinstance(on, type) or inspect.iscoroutinefunction(on):
+        rule = "must be an exception type, a tuple of them, a plain predicate, or None"
+        fail(setting, rule, on)
     return on
 
 

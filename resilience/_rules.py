@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,7 +28,10 @@ def _whole(minimum: int) -> _Rule:
 def _number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value)
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the floats
+        return False
 
 
 def _at_least(minimum: float, unit: str = "") -> _Rule:
@@ -46,6 +50,13 @@ def _optional(rule: _Rule) -> _Rule:
 
 def _call(text: str = "must be callable, or None") -> _Rule:
     return _Rule(text, lambda value: value is None or callable(value))
+
+
+def _question() -> _Rule:
+    def holds(value: object) -> bool:
+        return value is None or (callable(value) and not inspect.iscoroutinefunction(value))
+
+    return _Rule("must be a plain function (not a coroutine function), or None", holds)
 
 
 def _is_window(value: object) -> bool:
@@ -68,7 +79,8 @@ _RULES = {
     "backoff_factor": _at_least(1),
     "max_retry_delay": _SECONDS,
     "jitter": _Rule("must be a number from 0 to 1", lambda v: _number(v) and 0 <= v <= 1),  # type: ignore[operator]
-    "retry_result": _call(),
+    "retry_nested": _FLAG,
+    "retry_result": _question(),
     "max_elapsed": _optional(_above_zero(" of seconds")),
     "before_retry": _call(),
     "max_concurrent_requests": _whole(1),
@@ -94,6 +106,8 @@ _RULES = {
     "attempt_timeout": _optional(_above_zero(" of seconds")),
     "metrics_enabled": _FLAG,
     "name": _SOME,
+    "group": _SOME,
+    "wait": _FLAG,
     "entry": _Rule("must be a text that is not empty", lambda v: isinstance(v, str) and v != ""),
     "parameter": _Rule(
         "must be the name of a parameter", lambda v: isinstance(v, str) and v.isidentifier()
@@ -102,15 +116,18 @@ _RULES = {
     "minimum": _whole(0),
     "weight": _above_zero(),
     "deadline": _SECONDS,
-    "budget_window": _above_zero(" of seconds"),
+    "seconds": _above_zero(" of seconds"),
 }
 
 
-def check(setting: str, value: object) -> None:
-    """Raise a `SettingsError` that names setting, rule and value, unless the value is allowed."""
-    rule = _RULES[setting]
-    if not rule.holds(value):
-        fail(setting, rule.text, value)
+def check(setting: str, value: object, rule: str | None = None) -> None:
+    """Raise a `SettingsError` that names setting, rule and value, unless the value is allowed.
+
+    The rule is that of the setting, or the one of another name.
+    """
+    text, holds = _RULES[rule or setting]
+    if not holds(value):
+        fail(setting, text, value)
 
 
 def check_all(settings: dict[str, object]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from resilience._attempt_timeout import AttemptTimeoutLayer
 from resilience._breaker_layer import BreakerLayer
+from resilience._budget import RetryBudget
 from resilience._circuit_breaker import CircuitBreaker
 from resilience._key_pool import KeyPool
 from resilience._pool_layer import PoolLayer
@@ -14,13 +15,10 @@ from resilience._prioritized import QueueLayer
 from resilience._queue import PriorityQueue
 from resilience._retry import RetryLayer
 from resilience._retry_options import RetryOptions
-from resilience._rules import fail
+from resilience._rules import check, fail
 from resilience._site import Common, Layer
 from resilience._wrapper import decorate
 from resilience.settings import Settings, reject_unknown
-
-if TYPE_CHECKING:
-    from resilience._budget import RetryBudget
 
 __all__ = ["layers_of", "resilient"]
 
@@ -69,6 +67,7 @@ def resilient(target: Any = None, /, **settings: Any) -> Any:
         SettingsError: for an unknown setting or a value that breaks its rule; at decoration.
     """
     base = target if isinstance(target, Settings) else Settings()
+    reject_unknown(settings, (*Settings.__dataclass_fields__, *_SHARED), "resilient")
     shared = {name: settings.pop(name) for name in _SHARED if name in settings}
     make_layers = layers_of(base.replace(**settings), **shared)
 
@@ -82,7 +81,7 @@ _SHARED = {
     "keys": KeyPool,
     "queue": PriorityQueue,
     "breaker": CircuitBreaker,
-    "budget": object,
+    "budget": RetryBudget,
     "name": str,
 }
 
@@ -91,11 +90,13 @@ def layers_of(
     settings: Settings, *, pool_layer: Callable[[KeyPool], PoolLayer] | None = None, **shared: Any
 ) -> list[MakeLayer]:
     """Return the makers of all layers that these settings ask for, the outermost first."""
-    reject_unknown(shared, _SHARED, "resilient")
     for argument, kind in _SHARED.items():
         value = shared.get(argument)
         if value is not None and not isinstance(value, kind):
-            fail(argument, f"must be a {kind.__name__}, or None", value)
+            # Whoever hands in bare keys must not find them in the message.
+            shown = f"<{type(value).__name__}>" if argument == "keys" else value
+            fail(argument, f"must be a {kind.__name__}, or None", shown)
+    check("name", shared.get("name"))
     common = Common(name=shared.get("name"), metrics_enabled=settings.metrics_enabled)
     makers = [
         _retry(settings, shared.get("budget"), common) if settings.max_retries else None,

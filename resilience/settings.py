@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from resilience._rules import check
+from resilience._rules import check, fail
 from resilience.errors import SettingsError
 
 __all__ = ["Settings", "reject_unknown"]
@@ -83,13 +83,16 @@ class Settings:
                 rule = "takes settings by keyword only"
                 msg = f"Settings {rule}, not {args[0]!r}"
                 raise SettingsError(msg, setting="Settings", rule=rule, value=args[0])
-            reject_unknown(settings, cls.__match_args__ or _names(cls), "Settings")
+            reject_unknown(settings, _names(cls), "Settings")
             return object.__new__(cls)
 
     def __post_init__(self) -> None:
         """Check every value once, when the settings are made."""
         for field in fields(self):
-            check(field.name, getattr(self, field.name))
+            value = getattr(self, field.name)
+            if value is None and field.default is not None:  # None may mean something elsewhere
+                fail(field.name, "must not be None", value)
+            check(field.name, value)
 
     def replace(self, **changes: Any) -> Settings:
         """Return a copy with these settings changed, checked like new ones."""

@@ -28,16 +28,13 @@ class Backoff:
         try:
             grown = self.initial * self.factor ** (retry - 1)
         except OverflowError:  # a factor of 2 leaves the floats after a thousand retries
-            grown = self.maximum
+            grown = self.maximum if self.initial else 0.0
         return min(self.maximum, grown) * (1 - self.jitter * random)
 
-    def after_hint(self, hint: float, computed: float, random: float) -> float:
+    def after_hint(self, hint: float, random: float) -> float:
         """Return the delay for a server that asked to wait `hint` seconds, at most `maximum`.
 
         The hint is a lower bound: jitter is added to it, never taken from it.
-        It replaces the `computed` delay only where it is longer.
         """
-        if hint < computed:
-            return computed
         spread = min(HINT_JITTER_CEILING, HINT_JITTER * hint) if self.jitter else 0.0
-        return min(hint + spread * random, max(hint, self.maximum))
+        return min(hint + spread * random, self.maximum)

@@ -66,8 +66,10 @@ class RetryPolicy:
             return Stop(f"max_retries={self.max_retries} is reached")
         if hint is not None and hint > self.backoff.maximum:
             return self._too_long(hint)
-        delay, source = self._delay(attempt, hint, random)
-        return self._within_limits(Wait(delay, source), elapsed, remaining)
+        computed = self.backoff.delay(attempt, random)
+        if hint is None or hint < computed:
+            return self._within_limits(Wait(computed, "backoff"), elapsed, remaining)
+        return self._after_server(hint, random, elapsed, remaining)
 
     def until_waking(
         self, waking: float, *, random: float, elapsed: float = 0.0, remaining: float | None = None
@@ -75,12 +77,20 @@ class RetryPolicy:
         """Decide on waiting `waking` seconds for a key: nothing failed, nothing is backed off."""
         if waking > self.backoff.maximum:
             return self._too_long(waking)
-        delay = self.backoff.after_hint(waking, 0.0, random)
-        return self._within_limits(Wait(delay, "server"), elapsed, remaining)
+        return self._after_server(waking, random, elapsed, remaining)
 
     def _too_long(self, hint: float) -> Stop:
         longest = f"max_retry_delay={self.backoff.maximum:g} s"
         return Stop(f"the server asks for {hint:.4g} s, longer than {longest}")
+
+    def _after_server(
+        self, hint: float, random: float, elapsed: float, remaining: float | None
+    ) -> Wait | Stop:
+        """Wait for as long as the server asked, and a little more where there is time for it."""
+        jittered = Wait(self.backoff.after_hint(hint, random), "server")
+        if isinstance(self._within_limits(jittered, elapsed, remaining), Wait):
+            return jittered
+        return self._within_limits(Wait(hint, "server"), elapsed, remaining)
 
     def _within_limits(self, wait: Wait, elapsed: float, remaining: float | None) -> Wait | Stop:
         limits = [
@@ -91,9 +101,3 @@ class RetryPolicy:
             if left is not None and wait.delay >= left:
                 return Stop(f"the next attempt in {wait.delay:.3g} s would pass {name}")
         return wait
-
-    def _delay(self, attempt: int, hint: float | None, random: float) -> tuple[float, Source]:
-        computed = self.backoff.delay(attempt, random)
-        if hint is None or hint < computed:
-            return computed, "backoff"
-        return self.backoff.after_hint(hint, computed, random), "server"

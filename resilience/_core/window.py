@@ -27,6 +27,7 @@ class Window(Protocol):
 
     def record(self, now: float, *, failed: bool, slow: bool) -> Tally:
         """Add one call that ended at `now` and return what the window then holds."""
+        ...
 
 
 class CountWindow:
@@ -36,16 +37,16 @@ class CountWindow:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._outcomes: deque[tuple[bool, bool]] = deque()
+        self._outcomes: deque[int] = deque()  # failed + 2 · slow: small numbers take no memory
         self._failures = self._slow = 0
 
     def record(self, now: float, *, failed: bool, slow: bool) -> Tally:
         """Add one call; when the window is full, the oldest one falls out."""
         if len(self._outcomes) == self._size:
-            was_failed, was_slow = self._outcomes.popleft()
-            self._failures -= was_failed
-            self._slow -= was_slow
-        self._outcomes.append((failed, slow))
+            oldest = self._outcomes.popleft()
+            self._failures -= oldest & 1
+            self._slow -= oldest >> 1
+        self._outcomes.append(failed + 2 * slow)
         self._failures += failed
         self._slow += slow
         return Tally(len(self._outcomes), self._failures, self._slow)

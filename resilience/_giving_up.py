@@ -1,0 +1,81 @@
+"""How a retry tells the retries around it that they need not repeat what it has given up on.
+
+A mark on the exception says when that was, and who did it. It counts for a call that had begun
+before: so one exception object that many calls raise, one after another or at the same time, is
+retried in each of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from resilience._marks import mark, marked
+from resilience._waiters import holder
+
+__all__ = ["current_epoch", "give_up", "see", "was_given_up"]
+
+_epochs = itertools.count(1)
+
+
+class _Epoch:
+    """How many failures there have been: the time by which marks and calls are compared."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
+current_epoch = _Epoch()
+
+
+def see(error: BaseException, previous: BaseException | None) -> None:
+    """Note when an exception object was first seen, and whether several attempts share it."""
+    epoch = current_epoch.value = next(_epochs)
+    if error is previous:
+        mark(error, "first_seen", 0)
+    elif marked(error, "first_seen") is None:
+        mark(error, "first_seen", epoch)
+
+
+def give_up(error: BaseException, owner: object) -> None:
+    """Mark the error as given up on by `owner`, which stands for one retry of one function."""
+    epoch = current_epoch.value = next(_epochs)
+    mark(error, "given_up", (epoch, id(owner), hash(holder())))
+
+
+def was_given_up(error: BaseException, owner: object, since: int) -> bool:
+    """Return whether a retry within this call of `owner`, begun at `since`, gave up on the error.
+
+    So it is for a group one member of which was given up on, and for what was raised from it.
+    """
+    return any(_is_of_call(part, id(owner), since) for part in _parts_of(error))
+
+
+def _is_of_call(part: BaseException, owner: int, since: int) -> bool:
+    epoch, by, where = marked(part, "given_up") or (0, 0, 0)
+    if epoch <= since:
+        return False
+    if where == hash(holder()):
+        return True
+    # Another thread or task: one that this call has started, or a neighbour that happens to fail
+    # with the same object. It is a neighbour if it runs the same retry, or if the object is known
+    # to be shared.
+    return by != owner and marked(part, "first_seen") > since
+
+
+def _parts_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error, what it was raised from, and the members of groups, each once."""
+    seen: set[int] = set()
+    left: list[BaseException] = [error]
+    while left:
+        part = left.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield part
+        if part.__cause__ is not None:
+            left.append(part.__cause__)
+        if isinstance(part, BaseExceptionGroup):
+            left.extend(part.exceptions)
