@@ -91,7 +91,9 @@ class Attempts:
             raise exchange.labelled(interrupted) from exchange.labelled(error)
         finally:
             if has_begun:
-                count_usage(self._statistics, exchange, exchange.collected.usage)
+                collected = exchange.collected
+                annotate_call(exchange, collected.usage, collected.model)
+                count_usage(self._statistics, exchange, collected.usage)
 
     def _events(
         self, exchange: Exchange, make_reader: MakeReader, lease: Lease
@@ -99,7 +101,6 @@ class Attempts:
         incoming = self._open(exchange, lease)
         try:
             exchange.opened(incoming.headers)
-            annotate_call(exchange, Usage(), None)  # later the consumer's own span is current
             forms = exchange.forms
             reader = make_reader(incoming.headers, forms)
             if reader is None:

@@ -213,7 +213,7 @@ class Client:
         """Take the options of every call out of those of this one."""
         call = CallOptions(options, self._options.timeout)
         if call.key is not None:
-            reject_unknown((call.key,), self.keys.names(), f"pool {self.keys.name!r}")
+            reject_unknown((call.key,), self.keys.names(), f"pool {self.keys.name!r}", what="entry")
         return call
 
     def _ask(self, request: Request, parse: Callable[[Any, Reply], R], call: CallOptions) -> R:

@@ -175,11 +175,13 @@ class KeyPool(KeyEntries):
             )
             publish(rested)
 
-    def waking(self, tier: int | None, name: str | None) -> float | None:
-        """Return the seconds until the first throttled entry is ready; None without one."""
+    def waking(self, tier: int | None, name: str | None) -> tuple[float | None, float | None]:
+        """Return the seconds until the first throttled entry is ready, and until any is."""
         tier = current_priority() if tier is None else tier
         with self._lock:
-            return self._ring.earliest(_clock.now(), tier, name=name, only="rate_limit")
+            now, ring = _clock.now(), self._ring
+            throttled = ring.earliest(now, tier, name=name, only="rate_limit")
+            return throttled, ring.earliest(now, tier, name=name)
 
     def resting(self) -> dict[str, float]:
         """Return the entries that are not handed out now, and for how many seconds."""

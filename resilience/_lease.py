@@ -73,19 +73,25 @@ class Lease:
         raise TypeError(msg)
 
 
-def carry_waking(error: BaseException, waking: float | None) -> None:
-    """Let the error of a whole round say when the first key wakes, in place of its own hint."""
+def carry_waking(error: BaseException, waking: float | None, earliest: float | None) -> None:
+    """Let the error of a whole round say when the first key wakes, in place of its own hint.
+
+    A retry waits for a throttled key (`waking`); whoever reads the error learns the `earliest`
+    waking of any, a rejected one included.
+    """
     mark(error, "waking", waking)
-    if waking is not None:
-        mark(error, "own_hint", read_quietly(error, "retry_after"))
-        set_quietly(error, "retry_after", waking)
+    if earliest is not None:
+        mark(error, "own_hint", (read_quietly(error, "retry_after"),))
+        set_quietly(error, "retry_after", earliest if waking is None else waking)
 
 
 def forget_waking(error: BaseException) -> None:
     """Give the error its own hint back: one object may be raised again, and is news then."""
-    if marked(error, "waking") is not None:
+    own_hint = marked(error, "own_hint")
+    if own_hint is not None:
         mark(error, "waking", None)
-        set_quietly(error, "retry_after", marked(error, "own_hint"))
+        mark(error, "own_hint", None)
+        set_quietly(error, "retry_after", own_hint[0])
 
 
 class LeaseRequest:

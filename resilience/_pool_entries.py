@@ -165,7 +165,7 @@ class KeyEntries:
         return iter(self.names())
 
     def _entry(self, name: str) -> Entry:
-        reject_unknown((name,), self.names(), f"pool {self.name!r}")
+        reject_unknown((name,), self.names(), f"pool {self.name!r}", what="entry")
         return self._ring.entries[name]
 
     def get_stats(self, name: str | None = None) -> dict[str, Any]:

@@ -203,7 +203,7 @@ class Round:
         self.end()
         if error is None:
             return
-        carry_waking(error, self._pool.waking(self._tier, self._name))
+        carry_waking(error, *self._pool.waking(self._tier, self._name))
         context = error.__context__
         try:
             raise error

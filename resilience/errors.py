@@ -123,6 +123,8 @@ class MissingKeyError(ResilienceError):
         variables: The environment variables that were looked for.
     """
 
+    retryable = False  # calling again finds no more
+
     def __init__(self, message: str = "no key found", *, variables: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.variables = variables
@@ -136,6 +138,8 @@ class SettingsError(ResilienceError, ValueError):
         rule: What its value has to be.
         value: The value that was given.
     """
+
+    retryable = False  # the same call breaks the same rule again
 
     def __init__(
         self,

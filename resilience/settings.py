@@ -13,7 +13,9 @@ from resilience.errors import SettingsError
 __all__ = ["Settings", "reject_unknown"]
 
 
-def reject_unknown(given: Iterable[str], known: Iterable[str], owner: str) -> None:
+def reject_unknown(
+    given: Iterable[str], known: Iterable[str], owner: str, *, what: str = "setting"
+) -> None:
     """Raise a `SettingsError` for the first name that is not known, with the nearest that is."""
     names = sorted(known)
     for name in given:
@@ -21,7 +23,7 @@ def reject_unknown(given: Iterable[str], known: Iterable[str], owner: str) -> No
             continue
         nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         rule = f"did you mean {nearest[0]}?" if nearest else f"known are: {', '.join(names)}"
-        msg = f"{owner} has no setting {name!r}; {rule}"
+        msg = f"{owner} has no {what} {name!r}; {rule}"
         raise SettingsError(msg, setting=name, rule=rule)
 
 

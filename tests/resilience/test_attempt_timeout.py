@@ -112,13 +112,13 @@ def test_a_plain_function_runs_under_a_deadline():
     def inner():
         left.append(deadline.remaining())
 
-    @resilient(TEN, max_retries=1, name="outer")
+    @resilient(TEN, max_retries=1, name="around")
     def fetch():
         inner()
         _clock.sleep(10)
         inner()
 
-    with FakeClock() as clock, pytest.raises(TimeoutError, match="outer: the attempt took") as e:
+    with FakeClock() as clock, pytest.raises(TimeoutError, match="around: the attempt took") as e:
         fetch()
 
     assert ([10, 10], 21) == (left, clock.now)

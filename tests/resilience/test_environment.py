@@ -129,7 +129,7 @@ def test_a_pool_from_the_environment_has_variables():
 
 @pytest.mark.parametrize("content", [b"SERVICE_KEY=\xff\xfe", None], ids=["no text", "no file"])
 def test_a_file_that_cannot_be_read_is_none(folder, monkeypatch, caplog, content):
-    """A program that has its keys in the environment starts all the same, with a line in the log."""
+    """A program that has its keys in the environment starts all the same; the log says so."""
     monkeypatch.setenv("SERVICE_KEY", "key")
     if content is not None:
         (folder / ".env").write_bytes(content)

@@ -164,7 +164,7 @@ def test_an_entry_is_leased_by_name(run):
     with pytest.raises(NoKeyAvailableError, match="b rests for") as caught:
         lease(run, pool, "b")
     assert ["b"] == list(caught.value.reasons)
-    with pytest.raises(SettingsError, match="has no setting 'd'"):
+    with pytest.raises(SettingsError, match="has no entry 'd'"):
         lease(run, pool, "d")
 
 

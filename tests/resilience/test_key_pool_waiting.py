@@ -154,7 +154,7 @@ def test_a_removed_entry_ends_the_wait_for_it(run, still):
     call = run.start(now if run.flavour == "sync" else later)
     run.until(lambda: 1 == len(pool._waiters))
     pool.remove("a")
-    with pytest.raises(SettingsError, match="has no setting 'a'"):
+    with pytest.raises(SettingsError, match="has no entry 'a'"):
         call.result()
 
 

@@ -227,7 +227,7 @@ def test_each_retry_gives_up_in_the_log_once(run):
     """The inner one tells that it gave up; the outer one, which did nothing, is silent."""
     name = f"inner of {run.flavour}"
     inner = retry(name=name, **THREE)(run.function(failing(*[OSError] * 99)))
-    outer = around(run, retry(name="outer", **THREE), inner)
+    outer = around(run, retry(name="around", **THREE), inner)
     with capture_events() as events:
         failing_calls(run, outer)
 

@@ -60,7 +60,9 @@ class Outcome:
 
 def make_jobs(count: int, seed: int) -> list[Job]:
     """Return the same `count` jobs for the same seed: half chat, a quarter each of the others."""
-    lines = files("adapters.cli.demo").joinpath("prompts.txt").read_text(encoding="utf-8").splitlines()
+    lines = (
+        files("adapters.cli.demo").joinpath("prompts.txt").read_text(encoding="utf-8").splitlines()
+    )
     dice = random.Random(seed)  # noqa: S311 - a seeded mixture, no secret
     operations: list[Operation] = ["chat", "chat", "stream", "embed"]
     priorities = [Priority.HIGH, *[Priority.NORMAL] * 3, Priority.LOW]
