@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from resilience.telemetry.events import Event, subscribe, unsubscribe
@@ -11,7 +11,7 @@ __all__ = ["capture_events"]
 
 
 @contextmanager
-def capture_events() -> Iterator[list[Event]]:
+def capture_events() -> Generator[list[Event]]:
     """Give a list that fills with every event of the process while the block runs.
 
     ```python

@@ -6,6 +6,7 @@ threads of `submit()`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextvars import ContextVar
 from enum import IntEnum
 from types import TracebackType
@@ -77,16 +78,16 @@ class _Held(NamedTuple, Generic[T]):
     outer: _Held[T] | None
 
 
-class _Scope(Generic[T]):
+class _Scope(ABC, Generic[T]):
     """What holds for everything inside; one object may be entered by several tasks and threads."""
 
     __slots__ = ()
 
     _variable: ClassVar[ContextVar[Any]]
 
+    @abstractmethod
     def _value(self) -> T:
         """Return what is to hold inside."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._variable.set(_Held(self._value(), self, self._variable.get()))

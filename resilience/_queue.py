@@ -80,8 +80,8 @@ class PriorityQueue(QueueControl, QueueJobs):
         ticket = None
         try:
             with self._lock:
-                if self._machine.open:
-                    return self._take(me)
+                if arrival := self._machine.take():
+                    return self._hold(me, arrival)
                 waiter = ThreadWaiter()
                 ticket = self._stand_in_line(tier, me, waiter)
             self._catch_up()
@@ -103,8 +103,8 @@ class PriorityQueue(QueueControl, QueueJobs):
         ticket = None
         try:
             with self._lock:
-                if self._machine.open:
-                    return self._take(me)
+                if arrival := self._machine.take():
+                    return self._hold(me, arrival)
                 waiter = LoopWaiter()
                 ticket = self._stand_in_line(tier, me, waiter)
             self._catch_up()
@@ -127,13 +127,13 @@ class PriorityQueue(QueueControl, QueueJobs):
             return
         machine = self._machine
         with self._lock:
-            if self._holders.get(me) != arrival or self._is_shared(arrival):
+            if self._holders.get(me) != arrival or (self._shares and self._is_shared(arrival)):
                 return
             del self._holders[me]
             if returns:
                 self._away[me] = arrival
             granted = machine.leave(_clock.now() if machine.waiting else 0.0)
-            drained = self._take_drained()
+            drained = self._take_drained() if self._drained else []
         if returns:
             place_kept(self)
         if granted or drained or self._late:
@@ -151,12 +151,10 @@ class PriorityQueue(QueueControl, QueueJobs):
             self._shares[arrival] = self._shares.get(arrival, 1) + 1
             return arrival
 
-    def _take(self, me: object) -> int:
-        """Take a free permit; the lock is held."""
-        place = self._away.pop(me, None) if self._away else None
-        arrival = self._machine.take()
-        if place is not None:
-            arrival = place
+    def _hold(self, me: object, arrival: int) -> int:
+        """Take note that `me` has a permit, with the place that was kept; the lock is held."""
+        if self._away:
+            arrival = self._away.pop(me, arrival)
         self._holders[me] = arrival
         return arrival
 

@@ -66,7 +66,8 @@ def resilient(target: Any = None, /, **settings: Any) -> Any:
     Raises:
         SettingsError: for an unknown setting or a value that breaks its rule; at decoration.
     """
-    base = target if isinstance(target, Settings) else Settings()
+    is_settings = isinstance(target, Settings)
+    base: Settings = target if is_settings else Settings()
     reject_unknown(settings, (*Settings.__dataclass_fields__, *_SHARED), "resilient")
     shared = {name: settings.pop(name) for name in _SHARED if name in settings}
     make_layers = layers_of(base.replace(**settings), **shared)
@@ -74,7 +75,7 @@ def resilient(target: Any = None, /, **settings: Any) -> Any:
     def decorator(function: Callable[..., Any]) -> Any:
         return decorate(function, *make_layers)
 
-    return decorator if target is None or target is base else decorator(target)
+    return decorator if target is None or is_settings else decorator(target)
 
 
 _SHARED = {

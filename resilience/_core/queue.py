@@ -150,10 +150,15 @@ class QueueMachine:
         return self.waiting >= self.size
 
     def take(self) -> int:
-        """Take a free permit and return the number of the arrival; only while `open`."""
+        """Take a free permit and return the number of the arrival; 0 unless it is `open`.
+
+        Question and step in one, since this is what nearly every call does.
+        """
+        if self.active >= self.limit or self.paused or self.draining or self.closed:
+            return 0
         self.active += 1
-        self.arrivals += 1
-        return self.arrivals
+        self.arrivals = arrival = self.arrivals + 1
+        return arrival
 
     def wait(
         self, tier: int, now: float, waiter: Any, *, place: int | None, is_job: bool = False

@@ -65,7 +65,7 @@ class CallStatistics:
             self.fold()
 
     def fold(self) -> None:
-        """Move the latencies that wait into the histogram; whoever appends the last one calls it."""
+        """Move the latencies that wait into the histogram; who appends the last one calls it."""
         with self._lock:
             self._fold()
 

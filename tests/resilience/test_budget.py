@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from resilience import RetryBudget, SettingsError, retry
+from resilience._core.budget import Budget
 from resilience.testing import FakeClock, capture_events, no_waiting
 from tests.support.faults import HttpError, failing
 
@@ -111,6 +112,26 @@ def test_giving_up_is_an_event(run):
 
     given_up = [event for event in events if type(event).__name__ == "GivenUp"]
     assert ["the retry budget is spent"] == [event.reason for event in given_up]
+
+
+def test_the_sums_are_touched_under_the_lock_alone():
+    """Between looking at what is left and taking it, no other thread can do the same."""
+    budget = RetryBudget()
+
+    class Watched(Budget):
+        def left(self, now):
+            assert budget._lock.locked()
+            return super().left(now)
+
+        def call(self, now):
+            assert budget._lock.locked()
+            super().call(now)
+
+    budget._budget = Watched(0.5, 1, 10)
+    budget.call()
+
+    assert [True, False] == [budget.spend(), budget.spend()]
+    assert 0.5 == budget.remaining
 
 
 def test_threads_share_a_budget_exactly():

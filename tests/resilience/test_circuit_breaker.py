@@ -58,7 +58,9 @@ def test_a_success_ends_the_row(run):
 
 def test_the_count_is_shown(run):
     """`failure_count` is the row so far; it stays while the circuit is open, and ends with it."""
-    fetch = run.decorate(circuit_breaker(failure_threshold=3, reset_timeout=0), failing(*[OSError] * 3))
+    fetch = run.decorate(
+        circuit_breaker(failure_threshold=3, reset_timeout=0), failing(*[OSError] * 3)
+    )
     counts = []
     for _ in range(4):
         play(fetch, 1)
@@ -108,7 +110,9 @@ def test_one_failing_probe_opens_it_again(run, clock):
 
 def test_success_threshold_asks_for_several_probes(run, clock):
     """So many probes in a row have to succeed before it closes."""
-    fetch = run.decorate(circuit_breaker(failure_threshold=1, success_threshold=3), failing(OSError))
+    fetch = run.decorate(
+        circuit_breaker(failure_threshold=1, success_threshold=3), failing(OSError)
+    )
     play(fetch, 1)
     clock.advance(30)
     states = []
@@ -212,7 +216,7 @@ def test_a_slow_probe_does_not_heal(run, clock):
     assert ("OPEN", "CLOSED") == (before, fetch.circuit_breaker.state)
 
 
-class Declared(Exception):
+class DeclaredError(Exception):
     """An error that says whether it is worth a retry."""
 
     def __init__(self, retryable):
@@ -229,8 +233,8 @@ class Declared(Exception):
         (HttpError(500), True),
         (HttpError(503), True),
         (HttpError(408), True),
-        (Declared(retryable=True), True),
-        (Declared(retryable=False), False),
+        (DeclaredError(retryable=True), True),
+        (DeclaredError(retryable=False), False),
         (HttpError(400), False),
         (HttpError(401), False),
         (HttpError(404), False),

@@ -15,15 +15,16 @@ from tests.support.faults import failing
 def opened(run, **settings):
     """A function whose circuit has just opened."""
     fetch = run.decorate(
-        circuit_breaker(**{"failure_threshold": 1, "reset_timeout": 30} | settings), failing(OSError)
+        circuit_breaker(**{"failure_threshold": 1, "reset_timeout": 30} | settings),
+        failing(OSError),
     )
     with pytest.raises(OSError, match="scripted"):
         fetch()
     return fetch
 
 
-# Coroutines need the real clock for their loop.
 def frozen(date):
+    """Freeze time, but for the loops: coroutines need the real clock there."""
     return freeze_time(date, real_asyncio=True)
 
 

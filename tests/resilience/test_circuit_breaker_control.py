@@ -116,7 +116,9 @@ def test_a_failing_hook_harms_nobody(run, caplog):
     def broken(record):
         raise ZeroDivisionError
 
-    fetch = run.decorate(circuit_breaker(failure_threshold=1, on_transition=broken), failing(OSError))
+    fetch = run.decorate(
+        circuit_breaker(failure_threshold=1, on_transition=broken), failing(OSError)
+    )
     fail(fetch)
 
     assert "OPEN" == fetch.circuit_breaker.state

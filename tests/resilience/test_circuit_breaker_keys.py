@@ -1,4 +1,4 @@
-"""`@circuit_breaker(key=…)`: one circuit for each value, bounded, to be looked at but not changed."""
+"""`@circuit_breaker(key=…)`: one circuit for each value, bounded, to be looked at only."""
 
 from __future__ import annotations
 

@@ -129,7 +129,9 @@ def test_a_probe_that_is_refused_further_in_gives_its_place_back(run):
     """A refusal of the toolkit inside says nothing about the service."""
     inner = CircuitBreaker()
     inner.open()
-    probe = run.decorate(lambda f: circuit_breaker(half_open())(circuit_breaker(inner)(f)), failing())
+    probe = run.decorate(
+        lambda f: circuit_breaker(half_open())(circuit_breaker(inner)(f)), failing()
+    )
     with pytest.raises(CircuitOpenError):
         probe()
     inner.close()

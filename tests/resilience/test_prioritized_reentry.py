@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from resilience import PriorityQueue, QueueFullError, circuit_breaker, prioritized
+from resilience import PriorityQueue, QueueFullError, prioritized
 from tests.support.queues import Held
 
 
@@ -371,22 +371,6 @@ def test_trap_10_a_garbage_collection_in_the_midst_of_a_step_does_not_deadlock(m
     assert [0, 1, 2] == list(items())
 
 
-def test_an_outer_layer_that_refuses_takes_no_permit(run, queue):
-    """A call that does not get as far as the queue leaves it alone."""
-
-    @circuit_breaker
-    @prioritized(queue)
-    @run.function
-    def fetch():
-        return "called"
-
-    fetch.circuit_breaker.open()
-    with pytest.raises(Exception, match="is OPEN"):
-        run.call(fetch)
-
-    assert 0 == queue.active
-
-
 def test_a_queue_can_be_used_without_decorating(run):
     """`permit()` is the same permit: it waits, it is inherited, and it is given back."""
     queue = PriorityQueue(max_concurrent_requests=1)
@@ -405,8 +389,8 @@ def test_a_queue_can_be_used_without_decorating(run):
     call = run.start(inside_async if run.flavour == "async" else inside)
     run.until(lambda: 1 == queue.size)
 
-    assert ["before"] == held.let_all_go(before)
-    assert (1, 0) == (call.result(), queue.active)
+    held.let_go("before")
+    assert ("before", 1, 0) == (before.result(), call.result(), queue.active)
 
 
 def test_one_permit_object_may_be_used_again_and_within_itself(queue):

@@ -177,6 +177,22 @@ def test_an_exception_that_takes_no_attribute_has_its_note(run, kind):
     assert raised.__notes__[0].startswith("fetch: 2 attempts made")
 
 
+def test_an_exception_that_takes_no_attribute_carries_its_hint(run):
+    """A frozen class, too, says when to come back."""
+    error = FrozenDataError(429)
+    object.__setattr__(error, "headers", {"Retry-After": "99"})
+
+    assert 99 == fail_of(run, retry, error).retry_after
+
+
+def test_an_exception_whose_cause_is_itself_is_raised(run):
+    """A circle of causes, which Python allows, ends like any other error."""
+    first, second = OSError("first"), OSError("second")
+    first.__cause__, second.__cause__ = second, first
+
+    assert second is fail_of(run, retry(max_retries=1), first, second)
+
+
 def test_a_failed_call_can_be_pickled(run):
     """What is written on an error never keeps it from travelling to another process."""
     error = fail_of(run, retry(max_retries=1), OSError("one"), OSError("two"))

@@ -1,4 +1,4 @@
-"""The weather of the demo: three keys, two of which get throttled and one revoked, and an outage."""
+"""The weather of the demo: three keys, two of them throttled and one revoked, and an outage."""
 
 from __future__ import annotations
 

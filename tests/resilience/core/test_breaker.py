@@ -50,7 +50,11 @@ def reasons(breaker):
             "FSSSSFF",
             "failure_rate",
         ),
-        ({"failure_threshold": None, "failure_rate": 1, "minimum_calls": 2}, "nFnnF", "failure_rate"),
+        (
+            {"failure_threshold": None, "failure_rate": 1, "minimum_calls": 2},
+            "nFnnF",
+            "failure_rate",
+        ),
         # Both: whichever is reached first.
         ({"failure_rate": 0.9, "minimum_calls": 9}, "SSFF", "failure_threshold"),
         ({"failure_rate": 0.5, "minimum_calls": 4}, "FSFSF", "failure_rate"),
@@ -73,9 +77,7 @@ def test_what_opens_it(rules, answers, reason):
 
 def test_a_rate_may_open_it_on_a_success():
     """The call that makes the window full enough may be a good one."""
-    breaker = answer(
-        breaker_of(failure_threshold=None, failure_rate=0.5, minimum_calls=4), "FFSS"
-    )
+    breaker = answer(breaker_of(failure_threshold=None, failure_rate=0.5, minimum_calls=4), "FFSS")
 
     assert ["CLOSED OPEN failure_rate"] == reasons(breaker)
 
@@ -92,9 +94,7 @@ def test_a_time_window_forgets():
 
 def test_a_closed_period_begins_with_an_empty_window():
     """What was counted before it opened does not open it again."""
-    breaker = answer(
-        breaker_of(failure_threshold=None, failure_rate=0.5, minimum_calls=2), "FF"
-    )
+    breaker = answer(breaker_of(failure_threshold=None, failure_rate=0.5, minimum_calls=2), "FF")
     answer(breaker, "S", now=10)  # the probe
     answer(breaker, "SSF", now=10)
 

@@ -21,7 +21,7 @@ def machine_of(limit=1, size=100, aging=None, *, held=None):
 
 
 def stand(machine, *tiers, now=0.0, place=None, is_job=False):
-    """One waiter for each tier, in this order; each is called by tier and order: "1a", "1b", …"""
+    """One waiter for each tier, in this order; each is called by tier and order: "1a", "1b"."""
     return [
         machine.wait(tier, now, f"{tier}{letter}", place=place, is_job=is_job)
         for tier, letter in zip(tiers, "abcdefgh", strict=False)
