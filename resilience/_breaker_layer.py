@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from resilience import _clock
 from resilience._circuit_breaker import CircuitBreaker
 from resilience._context import check_deadline, deadlines
+from resilience._marks import mark, marked
 from resilience._retry_options import On
 from resilience._rules import check, fail
 from resilience._site import BaseLayer, Common
@@ -178,6 +179,7 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
     """Return `inner` behind one breaker; while it is closed and well, no lock is taken."""
     machine, streams, name = breaker.machine, site.streams, site.name
     always, timed = machine.rules.windowed, breaker.slow_from is not None
+    tells = "retry" in site.outside
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use:
@@ -188,6 +190,8 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
             result = inner(*args, **kwargs)
         except BaseException as error:
             breaker.record(permit, error, started)
+            if tells:
+                _tell_retry(error, breaker)
             raise
         if streams:
             result.on_end(partial(breaker.record, permit, started=started))
@@ -198,10 +202,18 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
     return call
 
 
+def _tell_retry(error: BaseException, breaker: CircuitBreaker) -> None:
+    """Write on the error how long the circuit is open: a retry need not sleep towards that."""
+    open_for = None if breaker.machine.closed else breaker.retry_after
+    if open_for is not None or marked(error, "circuit_open_for") is not None:
+        mark(error, "circuit_open_for", open_for)
+
+
 def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
     """Return the coroutine function `inner` behind one breaker; as `_sync`, but for `await`."""
     machine, streams, name = breaker.machine, site.streams, site.name
     always, timed = machine.rules.windowed, breaker.slow_from is not None
+    tells = "retry" in site.outside
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use:
@@ -212,6 +224,8 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
             result = await inner(*args, **kwargs)
         except BaseException as error:
             breaker.record(permit, error, started)
+            if tells:
+                _tell_retry(error, breaker)
             raise
         if streams:
             result.on_end(partial(breaker.record, permit, started=started))

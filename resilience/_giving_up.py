@@ -7,11 +7,13 @@ retried in each of them.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import threading
 from collections.abc import Iterator
 
 from resilience._marks import mark, marked
-from resilience._waiters import holder
+from resilience._waiters import running_loop
 
 __all__ = ["current_epoch", "give_up", "see", "was_given_up"]
 
@@ -42,7 +44,7 @@ def see(error: BaseException, previous: BaseException | None) -> None:
 def give_up(error: BaseException, owner: object) -> None:
     """Mark the error as given up on by `owner`, which stands for one retry of one function."""
     epoch = current_epoch.value = next(_epochs)
-    mark(error, "given_up", (epoch, id(owner), hash(holder())))
+    mark(error, "given_up", (epoch, id(owner), _here()))
 
 
 def was_given_up(error: BaseException, owner: object, since: int) -> bool:
@@ -50,19 +52,27 @@ def was_given_up(error: BaseException, owner: object, since: int) -> bool:
 
     So it is for a group one member of which was given up on, and for what was raised from it.
     """
+    if error.__cause__ is None and not isinstance(error, BaseExceptionGroup):
+        return _is_of_call(error, id(owner), since)
     return any(_is_of_call(part, id(owner), since) for part in _parts_of(error))
 
 
 def _is_of_call(part: BaseException, owner: int, since: int) -> bool:
-    epoch, by, where = marked(part, "given_up") or (0, 0, 0)
+    epoch, by, where = marked(part, "given_up") or (0, 0, None)
     if epoch <= since:
         return False
-    if where == hash(holder()):
+    if where == _here():
         return True
     # Another thread or task: one that this call has started, or a neighbour that happens to fail
     # with the same object. It is a neighbour if it runs the same retry, or if the object is known
     # to be shared.
     return by != owner and marked(part, "first_seen") > since
+
+
+def _here() -> tuple[int, int]:
+    """Return where this call runs: numbers of thread and task, its own for as long as it runs."""
+    task = None if running_loop() is None else asyncio.current_task()
+    return threading.get_ident(), 0 if task is None else id(task)
 
 
 def _parts_of(error: BaseException) -> Iterator[BaseException]:

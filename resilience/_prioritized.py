@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from resilience._context import Priority, as_priority, check_deadline, deadlines
 from resilience._jobs import CoroutineJob, Job
@@ -16,13 +16,24 @@ from resilience._waiters import holder
 from resilience._wrapper import decorate
 
 if TYPE_CHECKING:
-    from resilience._prioritized_types import Prioritized
+    from resilience._prioritized_types import (
+        Prioritized,
+        PrioritizedDecorator,
+        PrioritizedOfClass,
+    )
     from resilience._site import Site
 
 __all__ = ["QueueLayer", "prioritized"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+@overload
+def prioritized(
+    function: Callable[Concatenate[type[T], P], R], /
+) -> PrioritizedOfClass[type[T], P, R]: ...
 
 
 @overload
@@ -32,7 +43,7 @@ def prioritized(function: Callable[P, R], /) -> Prioritized[P, R]: ...
 @overload
 def prioritized(
     queue: PriorityQueue, /, *, executor: Executor | None = None, metrics_enabled: bool = True
-) -> Callable[[Callable[P, R]], Prioritized[P, R]]: ...
+) -> PrioritizedDecorator: ...
 
 
 @overload
@@ -46,7 +57,7 @@ def prioritized(
     executor: Executor | None = None,
     metrics_enabled: bool = True,
     name: str | None = None,
-) -> Callable[[Callable[P, R]], Prioritized[P, R]]: ...
+) -> PrioritizedDecorator: ...
 
 
 def prioritized(target: Any = None, /, **settings: Any) -> Any:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 if TYPE_CHECKING:
     from resilience._context import Priority
     from resilience._queue import PriorityQueue
 
-__all__ = ["Prioritized"]
+__all__ = ["Prioritized", "PrioritizedDecorator", "PrioritizedOfClass"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
+R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
 Q = ParamSpec("Q")
@@ -61,4 +62,31 @@ class Prioritized(Generic[P, R_co]):
         def __get__(
             self: Prioritized[Concatenate[S, Q], R_co], instance: S, owner: type | None = None
         ) -> Prioritized[Q, R_co]: ...
+        @overload  # a static method, whose first parameter is something else
+        def __get__(self, instance: Any, owner: type | None = None) -> Prioritized[P, R_co]: ...
         def __get__(self, instance: Any, owner: Any = None) -> Any: ...
+
+
+class PrioritizedOfClass(Prioritized[Concatenate[S, P], R_co], Generic[S, P, R_co]):
+    """A function whose first parameter is a class; in the body of a class, a class method.
+
+    A checker that meets `@classmethod` under another decorator hands on the bare function: this
+    is how it is told from a method, which is bound to an instance alone.
+    """
+
+    if TYPE_CHECKING:
+
+        def __get__(  # type: ignore[override] # the class is bound without an instance too
+            self, instance: Any, owner: Any = None
+        ) -> Prioritized[P, R_co]: ...
+
+
+class PrioritizedDecorator(Protocol):
+    """What `@prioritized(…)` returns before it gets its function."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[type[T], P], R], /
+    ) -> PrioritizedOfClass[type[T], P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Prioritized[P, R]: ...

@@ -9,7 +9,7 @@ from resilience import _clock
 from resilience._context import Priority
 from resilience._queue_state import QueueState
 from resilience._rules import check
-from resilience._waiters import LoopWaiter, ThreadWaiter, Waiter
+from resilience._waiters import LoopWaiter, ThreadWaiter, Waiter, is_gone
 
 __all__ = ["QueueControl"]
 
@@ -102,9 +102,9 @@ class QueueControl(QueueState):
             `close()` refuses it, `resume()` takes new work again.
         """
         waiter = ThreadWaiter()
+        end = None if timeout is None else _clock.now() + timeout
         if self._begin_to_drain(waiter):
             return True
-        end = None if timeout is None else _clock.now() + timeout
         try:
             while waiter in self._drained and (end is None or _clock.now() < end):
                 waiter.wait(None if end is None else end - _clock.now())
@@ -126,6 +126,8 @@ class QueueControl(QueueState):
     def _begin_to_drain(self, waiter: Waiter) -> bool:
         with self._step():
             self._machine.draining = True
+            # A task whose loop was closed while it slept does not come back to say so.
+            self._away = {me: place for me, place in self._away.items() if not is_gone(me)}
             if not self._has_work():
                 return True
             self._drained.append(waiter)

@@ -132,7 +132,8 @@ class Recovery:
         verdict = self._verdict(self._error)
         if not self._is_meant_for(self._error, verdict):
             return None, verdict.kind
-        return self._within_budget(self._ask_policy(verdict.retry_after)), verdict.kind
+        decision = self._unless_open(self._ask_policy(verdict.retry_after), self._error)
+        return self._within_budget(decision), verdict.kind
 
     def _after_refusal(self, refusal: RefusedError) -> Wait | Stop | None:
         """Wait for a key that is going to wake; every other refusal ends the call.
@@ -170,6 +171,16 @@ class Recovery:
             "elapsed": self._elapsed() if timed else 0.0,
             "remaining": deadline.remaining(),
         }
+
+    def _unless_open(self, decision: Wait | Stop, error: Exception) -> Wait | Stop:
+        """Do not sleep towards a circuit that this very failure has opened for longer."""
+        if "circuit_breaker" not in self._site.inside or isinstance(decision, Stop):
+            return decision
+        open_for = marked(error, "circuit_open_for")
+        if open_for is None or open_for <= decision.delay:
+            return decision
+        set_quietly(error, "retry_after", open_for)
+        return Stop(f"the circuit is open for {open_for:.3g} s")
 
     def _within_budget(self, decision: Wait | Stop) -> Wait | Stop:
         budget = self._options.budget

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from resilience import _clock
 
-__all__ = ["LoopWaiter", "ThreadWaiter", "Waiter", "holder", "running_loop"]
+__all__ = ["LoopWaiter", "ThreadWaiter", "Waiter", "holder", "is_gone", "running_loop"]
 
 running_loop = asyncio._get_running_loop  # noqa: SLF001 - documented for loop implementers
 
@@ -38,6 +38,11 @@ def holder() -> object:
         return _thread.token
     task = asyncio.current_task()
     return _thread.token if task is None else weakref.ref(task)
+
+
+def is_gone(me: object) -> bool:
+    """Return whether a holder is a task that nobody can run any more."""
+    return isinstance(me, weakref.ref) and me() is None
 
 
 class Waiter(Protocol):

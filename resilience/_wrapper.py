@@ -156,7 +156,7 @@ def decorate(function: Any, *make_layers: Callable[[str], Layer], describe_span:
         return type(function)(inside)
     bare, inner = _unwrapped(function)
     if not callable(bare):
-        fail("function", "must be callable", bare)
+        fail("function", "must be callable (settings go by keyword)", bare)
     name = _name_of(bare)
     layers = (*(make_layer(name) for make_layer in make_layers), *inner)
     for index in range(len(make_layers)):

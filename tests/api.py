@@ -53,7 +53,7 @@ def _of_value(path: str, value: Any) -> Iterator[str]:
 
 
 def _of_class(path: str, cls: type) -> Iterator[str]:
-    bases = ", ".join(base.__name__ for base in cls.__bases__ if base is not object)
+    bases = ", ".join(base.__name__ for base in cls.__bases__ if not _is_private(base))
     yield f"class {path}{_constructor(cls)}{f' is a {bases}' if bases else ''}"
     for name, member in sorted(_members(cls).items()):
         if not name.startswith("_"):
@@ -61,15 +61,27 @@ def _of_class(path: str, cls: type) -> Iterator[str]:
 
 
 def _members(cls: type) -> dict[str, Any]:
-    """Its own members, and those of its private ancestors, which are described nowhere else."""
-    public = public_modules()
-    private = [base for base in cls.__mro__[1:] if _is_ours(base) and base.__module__ not in public]
-    owners = [*reversed(private), cls]
-    return {name: member for owner in owners for name, member in vars(owner).items()}
+    """Its own members, and those of its private ancestors, which are described nowhere else.
+
+    A value in place of a public ancestor's is left out: some classes get theirs with use.
+    """
+    private = [base for base in cls.__mro__[-2:0:-1] if _is_private(base)]
+    public = [base for base in cls.__mro__[1:] if _is_ours(base) and base not in private]
+    members = {name: member for owner in [*private, cls] for name, member in vars(owner).items()}
+    return {
+        name: member
+        for name, member in members.items()
+        if inspect.isroutine(member) or not any(name in vars(base) for base in public)
+    }
 
 
 def _is_ours(cls: type) -> bool:
     return cls.__module__.partition(".")[0] in PACKAGES
+
+
+def _is_private(cls: type) -> bool:
+    """Whether it is described nowhere."""
+    return cls is object or (_is_ours(cls) and cls.__module__ not in public_modules())
 
 
 def _of_member(path: str, member: Any) -> Iterator[str]:

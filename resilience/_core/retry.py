@@ -93,6 +93,8 @@ class RetryPolicy:
         return self._within_limits(Wait(hint, "server"), elapsed, remaining)
 
     def _within_limits(self, wait: Wait, elapsed: float, remaining: float | None) -> Wait | Stop:
+        if remaining is None and self.max_elapsed is None:
+            return wait
         limits = [
             ("the deadline", remaining),
             ("max_elapsed", None if self.max_elapsed is None else self.max_elapsed - elapsed),

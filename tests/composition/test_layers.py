@@ -288,3 +288,28 @@ def test_one_call_is_one_record_whatever_the_stack(run):
 
     kinds = [type(event).__name__ for event in events]
     assert ["KeyRested", "RetryScheduled", "CallFinished"] == kinds
+
+
+def test_a_retry_does_not_sleep_towards_a_circuit_that_it_has_opened(run):
+    """The failure that opens the circuit for longer than the next delay is the last one."""
+    fetch = run.decorate(
+        resilient(failure_threshold=2, reset_timeout=30, jitter=0), failing(OSError)
+    )
+    with FakeClock() as clock:
+        with pytest.raises(OSError) as caught:
+            fetch()
+        slept = clock.now
+
+    assert 1.0 == slept  # before the second attempt, which opened it
+    assert 30.0 == caught.value.retry_after
+    assert "the circuit is open for 30 s" in caught.value.__notes__[0]
+
+
+def test_a_retry_sleeps_past_a_circuit_that_heals_in_time(run):
+    """A circuit that lets a probe through before the next attempt is no reason to stop."""
+    script = iter([failing(OSError), failing(OSError), lambda: "done"])
+    fetch = run.decorate(
+        resilient(failure_threshold=2, reset_timeout=1.5, jitter=0), lambda: next(script)()
+    )
+    with FakeClock():
+        assert "done" == fetch()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from resilience import prioritized
 
-__all__ = ["Held"]
+__all__ = ["Held", "asleep"]
+
+
+def asleep(clock: Any) -> int:
+    """How many sleep or have a time-out on a `FakeClock`, so that `advance` will reach them."""
+    return sum(wakeup.deadline < math.inf for wakeup in clock._clock.moves._wakeups._sorted)
 
 
 class Held:
@@ -19,15 +25,16 @@ class Held:
     def __init__(self, run: Any, *arguments: Any, **settings: Any) -> None:
         self.run = run
         self.ran: list[Any] = []
-        self.gates: dict[Any, Any] = {}
+        self.gates: list[Any] = []
         if not arguments:
             settings = {"max_concurrent_requests": 1} | settings
         self.function = prioritized(*arguments, **settings)(run.steps(self._inside))
         self.queue = self.function.queue
 
     def _inside(self, name: Any, error: BaseException | None = None) -> Any:
+        gate = self.run.gate()
+        self.gates.append(gate)
         self.ran.append(name)
-        gate = self.gates[name] = self.run.gate()
         yield gate.wait()
         if error is not None:
             raise error
@@ -43,15 +50,20 @@ class Held:
         return call
 
     def let_go(self, name: Any) -> None:
-        """Let a call that is inside end, as soon as it is there."""
-        self.run.until(lambda: name in self.gates)
-        self.gates[name].open()
+        """Let a call end, as soon as it is inside; of several with one name, the latest."""
+        self.run.until(lambda: name in self.ran)
+        for ran, gate in zip(self.ran, self.gates, strict=False):
+            if ran == name:
+                gate.open()
 
     def let_all_go(self, *calls: Any) -> list[Any]:
-        """Let everybody end, one after the other, and return what came of the given calls."""
-        done = 0
-        while done < len(self.ran) or self.queue.size:
-            self.run.until(lambda done=done: len(self.ran) > done)
-            self.let_go(self.ran[done])
-            done += 1
+        """Let everybody end, in the order in which they run; what came of the given calls."""
+        opened = 0
+        while not all(call.done() for call in calls):
+            if opened < len(self.ran):
+                self.gates[opened].open()
+                opened += 1
+            self.run.until(
+                lambda opened=opened: len(self.ran) > opened or all(call.done() for call in calls)
+            )
         return [call.result() for call in calls]
