@@ -71,15 +71,15 @@ class PoolLayer(BaseLayer):
                 kwargs[parameter] = lease
                 try:
                     result = inner(*args, **kwargs)
-                except BaseException as error:
+                    if streams:
+                        result.on_end(lease.finish)
+                    else:
+                        lease.finish(None)
+                except BaseException as error:  # a Ctrl-C just after the success as well
                     lease.finish(error)
                     if not round_.goes_on(lease, error):
                         raise
                     continue
-                if streams:
-                    result.on_end(lease.finish)
-                else:
-                    lease.finish(None)
                 if round_.has_moved:
                     round_.end()
                 return result
@@ -107,15 +107,15 @@ class PoolLayer(BaseLayer):
                 kwargs[parameter] = lease
                 try:
                     result = await inner(*args, **kwargs)
-                except BaseException as error:
+                    if streams:
+                        result.on_end(lease.finish)
+                    else:
+                        lease.finish(None)
+                except BaseException as error:  # a Ctrl-C just after the success as well
                     lease.finish(error)
                     if not round_.goes_on(lease, error):
                         raise
                     continue
-                if streams:
-                    result.on_end(lease.finish)
-                else:
-                    lease.finish(None)
                 if round_.has_moved:
                     round_.end()
                 return result

@@ -128,13 +128,13 @@ class QueueLayer(BaseLayer):
                 return inner(*args, **kwargs)
             try:
                 result = inner(*args, **kwargs)
-            except BaseException as error:
+                if streams:
+                    result.on_end(lambda _: queue.leave(me, arrival))
+                else:
+                    queue.leave(me, arrival)
+            except BaseException as error:  # a Ctrl-C just after the success as well
                 queue.leave(me, arrival, returns=repeats and isinstance(error, Exception))
                 raise
-            if streams:
-                result.on_end(lambda _: queue.leave(me, arrival))
-            else:
-                queue.leave(me, arrival)
             return result
 
         return call
@@ -157,13 +157,13 @@ class QueueLayer(BaseLayer):
                 return await inner(*args, **kwargs)
             try:
                 result = await inner(*args, **kwargs)
-            except BaseException as error:
+                if streams:
+                    result.on_end(lambda _: queue.leave(me, arrival))
+                else:
+                    queue.leave(me, arrival)
+            except BaseException as error:  # a Ctrl-C just after the success as well
                 queue.leave(me, arrival, returns=repeats and isinstance(error, Exception))
                 raise
-            if streams:
-                result.on_end(lambda _: queue.leave(me, arrival))
-            else:
-                queue.leave(me, arrival)
             return result
 
         return call

@@ -1,0 +1,37 @@
+"""One file for each subject; here they are in the order of the table."""
+
+from __future__ import annotations
+
+from benchmarks.contests import (
+    adapter_cpu,
+    breaker_closed,
+    breaker_open,
+    breaker_threads,
+    imports,
+    memory,
+    permit,
+    retry_failures,
+    retry_success,
+    stack,
+    submit,
+    waiting_jobs,
+    waiting_tasks,
+)
+
+__all__ = ["CONTESTS"]
+
+CONTESTS = (
+    *retry_success.CONTESTS,
+    *retry_failures.CONTESTS,
+    *breaker_closed.CONTESTS,
+    *breaker_open.CONTESTS,
+    *breaker_threads.CONTESTS,
+    *stack.CONTESTS,
+    *permit.CONTESTS,
+    *submit.CONTESTS,
+    *waiting_jobs.CONTESTS,
+    *waiting_tasks.CONTESTS,
+    *adapter_cpu.CONTESTS,
+    *imports.CONTESTS,
+    *memory.CONTESTS,
+)

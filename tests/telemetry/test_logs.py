@@ -1,0 +1,226 @@
+"""What the log says: one line an event, with numbers, and nothing unless the program asks."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from resilience import RefusedError, circuit_breaker, retry
+from resilience.telemetry import (
+    CallFinished,
+    GivenUp,
+    KeyRested,
+    Queued,
+    Refused,
+    RetryScheduled,
+    Transition,
+)
+from resilience.telemetry.logs import log
+from resilience.testing import FakeClock, no_waiting
+from tests.support.decorators import pool_of
+from tests.support.faults import failing
+from tests.support.keys import KeyServer, rejected, throttled
+
+RETRY = {
+    "name": "fetch",
+    "attempt": 2,
+    "max_retries": 5,
+    "delay": 1.25,
+    "source": "backoff",
+    "exception": OSError("busy"),
+    "result": None,
+    "elapsed": 3.5,
+    "reason": "transient",
+}
+
+LINES = [
+    (
+        RetryScheduled(**RETRY),
+        "retry",
+        "WARNING",
+        "fetch: attempt 2 failed (OSError: busy); retry 2 of 5 in 1.25 s (backoff)",
+    ),
+    (
+        RetryScheduled(**RETRY | {"exception": ValueError(), "delay": 0.0004, "source": "server"}),
+        "retry",
+        "WARNING",
+        "fetch: attempt 2 failed (ValueError); retry 2 of 5 in 0 s (server)",
+    ),
+    (
+        RetryScheduled(**RETRY | {"exception": None, "result": "half", "reason": "result"}),
+        "retry",
+        "WARNING",
+        "fetch: attempt 2 failed (its result); retry 2 of 5 in 1.25 s (backoff)",
+    ),
+    (
+        RetryScheduled(**RETRY | {"reason": "no_key", "delay": 30}),
+        "retry",
+        "INFO",
+        "fetch: no key is ready; tries again in 30 s",
+    ),
+    (
+        GivenUp(name="fetch", attempts=6, reason="max_retries=5 is reached", exception=OSError()),
+        "retry",
+        "WARNING",
+        "fetch: gave up after attempt 6: max_retries=5 is reached",
+    ),
+    (
+        Transition(name="circuit", from_="CLOSED", to="OPEN", reason="failure_threshold"),
+        "circuit_breaker",
+        "WARNING",
+        "circuit: circuit CLOSED -> OPEN (failure_threshold)",
+    ),
+    (
+        Transition(name="circuit", from_="OPEN", to="HALF-OPEN", reason="reset_timeout"),
+        "circuit_breaker",
+        "INFO",
+        "circuit: circuit OPEN -> HALF-OPEN (reset_timeout)",
+    ),
+    (
+        KeyRested(name="keys", key_name="backup", seconds=1200.0, reason="rate_limit"),
+        "key_pool",
+        "WARNING",
+        "keys: key backup rests for 1200 s (rate_limit)",
+    ),
+    (
+        KeyRested(name="keys", key_name="backup", seconds=3600, reason="key"),
+        "key_pool",
+        "WARNING",
+        "keys: key backup was rejected by the server and is set aside for 3600 s",
+    ),
+    (
+        Refused(name="circuit", reason="circuit_open", retry_after=12.3456),
+        "calls",
+        "INFO",
+        "circuit: refused (circuit_open), retry after 12.346 s",
+    ),
+    (
+        Refused(name="line", reason="queue_full", retry_after=None),
+        "calls",
+        "INFO",
+        "line: refused (queue_full)",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "logger", "level", "line"), LINES, ids=lambda value: str(value)[:40]
+)
+def test_each_event_is_one_line(caplog, event, logger, level, line):
+    """With its numbers in the text, by a logger of its module, at a level that fits."""
+    with caplog.at_level(logging.INFO, logger="resilience"):
+        log(event)
+
+    assert [(f"resilience.{logger}", level, line)] == [
+        (record.name, record.levelname, record.getMessage()) for record in caplog.records
+    ]
+
+
+def test_numbers_are_fields_as_well(caplog):
+    """Under `resilience_…`, plain; no exception and no result, which is the user's own."""
+    event = RetryScheduled(**RETRY | {"result": "a text of the user's"})
+    log(event)
+    fields = {k: v for k, v in vars(caplog.records[0]).items() if k.startswith("resilience_")}
+    expected = {
+        "resilience_name": "fetch",
+        "resilience_attempt": 2,
+        "resilience_max_retries": 5,
+        "resilience_delay": 1.25,
+        "resilience_source": "backoff",
+        "resilience_elapsed": 3.5,
+        "resilience_reason": "transient",
+    }
+
+    assert expected == fields
+
+
+def test_what_is_only_counted_is_not_logged(caplog):
+    """The end of each call and each wait for a permit are too many for a log."""
+    with caplog.at_level(logging.DEBUG, logger="resilience"):
+        log(CallFinished(name="fetch", outcome="success", duration=1, exception=None))
+        log(Queued(name="fetch", priority=1, waited=1))
+
+    assert [] == caplog.records
+
+
+def test_an_errors_text_stays_in_its_line(caplog):
+    """Line breaks become spaces, and a page that a server sent is cut."""
+    log(RetryScheduled(**RETRY | {"exception": OSError("two\n  lines " + "x" * 1_000)}))
+    (line,) = caplog.messages
+
+    assert "(OSError: two lines xxx" in line
+    assert "…); retry 2" in line
+    assert 300 > len(line)
+
+
+def test_calls_write_their_lines(run, caplog):
+    """From the decorators to the log, in the order in which things happened."""
+    server = KeyServer(a=[throttled(20)], b=[rejected()])
+    pool = pool_of("ab", name="service")
+    fetch = run.decorate(
+        lambda f: retry(name="fetch", jitter=0)(
+            pool.inject("key")(circuit_breaker(failure_threshold=1, name="circuit")(f))
+        ),
+        server.answer,
+    )
+    with FakeClock(), caplog.at_level(logging.INFO, logger="resilience"):
+        fetch()
+        fetch.circuit_breaker.open()
+        with pytest.raises(RefusedError):
+            fetch()
+
+    assert [
+        "service: key a rests for 20 s (rate_limit)",
+        "service: key b was rejected by the server and is set aside for 300 s",
+        "fetch: attempt 1 failed (HttpError: HTTP 401); retry 1 of 5 in 20 s (server)",
+        "circuit: circuit CLOSED -> OPEN (manual)",
+        "circuit: refused (circuit_open)",
+    ] == caplog.messages
+
+
+def test_an_error_that_cannot_be_shown_harms_nothing(run):
+    """The call is retried although its error raises where it is written."""
+
+    class StrangeError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    with no_waiting():
+        assert "done" == run.decorate(retry, failing(StrangeError()))()
+
+
+def test_it_is_quiet_unless_the_program_asks():
+    """Without any set-up of logging nothing is printed, not even by the handler of last resort."""
+    program = """
+        import logging
+        from resilience import retry
+
+        @retry(max_retries=1, initial_retry_delay=0)
+        def fetch():
+            raise OSError("busy")
+
+        for level in (None, logging.INFO):
+            if level:
+                logging.basicConfig(level=level, format="%(message)s")
+            try:
+                fetch()
+            except OSError:
+                print("failed", flush=True)
+    """
+    done = subprocess.run(  # noqa: S603 - our own text
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert ["failed", "failed"] == done.stdout.split()
+    assert [
+        "fetch: attempt 1 failed (OSError: busy); retry 1 of 1 in 0 s (backoff)",
+        "fetch: gave up after attempt 2: max_retries=1 is reached",
+    ] == done.stderr.splitlines()

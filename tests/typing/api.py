@@ -1,0 +1,261 @@
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
+"""Typed uses of the public names: never run, only read by mypy and pyright.
+
+Each decorator keeps the parameters and the result of every kind of function, which `assert_type`
+states; what must be refused carries an ignore, and an ignore that is not needed is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from concurrent.futures import Future
+from typing import Any, assert_type
+
+from resilience import (
+    CircuitBreaker,
+    KeyPool,
+    Priority,
+    PriorityQueue,
+    RetryBudget,
+    Settings,
+    circuit_breaker,
+    deadline,
+    prioritized,
+    priority,
+    resilient,
+    retry,
+)
+
+breaker = CircuitBreaker(failure_threshold=3, reset_timeout=1.0)
+budget = RetryBudget(ratio=0.1)
+pool = KeyPool({"first": "made up"})
+queue = PriorityQueue(max_concurrent_requests=2)
+
+
+# Functions, with each way to write a decorator.
+
+
+@retry
+def bare(number: int, *, text: str = "") -> float:
+    """Double it."""
+    return number * len(text)
+
+
+@retry(max_retries=2, budget=budget, on=(ValueError, OSError))
+def with_settings(number: int) -> str:
+    """Write it."""
+    return str(number)
+
+
+@circuit_breaker(breaker)
+def with_an_object(number: int) -> str:
+    """Write it."""
+    return str(number)
+
+
+@resilient(Settings(max_retries=1), keys=pool, attempt_timeout=2.0)
+def whole_stack(number: int, *, api_key: str) -> str:
+    """Write it."""
+    return str(number) + api_key
+
+
+@retry(max_retries=1)
+@circuit_breaker(failure_threshold=2)
+@pool
+def stacked(number: int, *, api_key: str = "") -> str:
+    """Write it."""
+    return str(number) + api_key
+
+
+assert_type(bare(1, text="x"), float)
+assert_type(with_settings(1), str)
+assert_type(with_an_object(1), str)
+assert_type(whole_stack(1, api_key=""), str)
+assert_type(stacked(1), str)
+callback: Callable[[int], str] = with_settings
+
+bare("1")  # type: ignore[arg-type]
+bare(1, txt="x")  # type: ignore[call-arg]
+retry(max_retries="2")  # type: ignore[call-overload]
+
+
+# Coroutine functions and generators.
+
+
+@retry
+async def fetch(number: int) -> str:
+    """Write it, later."""
+    return str(number)
+
+
+@resilient(max_retries=1)
+def items(number: int) -> Generator[int, str, bool]:
+    """Count."""
+    return (yield number) == ""
+
+
+@circuit_breaker
+async def later_items(number: int) -> AsyncGenerator[int, None]:
+    """Count, later."""
+    yield number
+
+
+async def awaited() -> None:
+    """Await what is decorated."""
+    assert_type(await fetch(1), str)
+    async for item in later_items(1):
+        assert_type(item, int)
+    awaitable: Awaitable[str] = fetch(1)
+    await awaitable
+
+
+for item in items(1):
+    assert_type(item, int)
+
+
+# Methods, class methods and static methods.
+
+
+class Service:
+    """Something with methods of every kind."""
+
+    @retry
+    def method(self, number: int) -> str:
+        """Write it."""
+        return str(number)
+
+    @circuit_breaker(failure_threshold=2)
+    async def coroutine(self, number: int) -> str:
+        """Write it, later."""
+        return str(number)
+
+    @classmethod
+    @retry(max_retries=2)
+    def of_the_class(cls, number: int) -> str:
+        """Write it."""
+        return cls.__name__ * number
+
+    @staticmethod
+    @resilient
+    def of_nobody(number: int) -> str:
+        """Write it."""
+        return str(number)
+
+    @prioritized(queue)
+    def queued(self, number: int) -> str:
+        """Write it, in its turn."""
+        return str(number)
+
+    # The same with the decorator outside.
+
+    @retry
+    @classmethod
+    def outside(cls, number: int) -> str:
+        """Write it."""
+        return cls.__name__ * number
+
+    @pool.inject("key")
+    @staticmethod
+    async def outside_of_nobody(number: int, *, key: str = "") -> str:
+        """Write it, later."""
+        return str(number) + key
+
+    @prioritized
+    @classmethod
+    def queued_of_the_class(cls, number: int) -> str:
+        """Write it, in its turn."""
+        return cls.__name__ * number
+
+    @classmethod
+    @prioritized(queue_size=2)
+    async def queued_inside(cls, number: int) -> str:
+        """Write it, in its turn, later."""
+        return cls.__name__ * number
+
+    @prioritized(queue_size=2)
+    @staticmethod
+    def queued_of_nobody(number: int) -> str:
+        """Write it, in its turn."""
+        return str(number)
+
+    @property
+    @retry
+    def value(self) -> int:
+        """Read it."""
+        return 1
+
+
+service = Service()
+assert_type(service.method(1), str)
+assert_type(Service.method(service, 1), str)
+assert_type(Service.of_the_class(1), str)
+assert_type(service.of_the_class(1), str)
+assert_type(Service.of_nobody(1), str)
+assert_type(service.of_nobody(1), str)
+assert_type(service.queued(1), str)
+assert_type(service.queued.submit(1), Future[str])
+assert_type(service.queued.queue, PriorityQueue)
+assert_type(Service.queued(service, 1), str)
+assert_type(Service.outside(1), str)
+assert_type(service.outside(1), str)
+assert_type(Service.queued_of_the_class(1), str)
+assert_type(service.queued_of_the_class.submit(1), Future[str])
+assert_type(Service.queued_inside.submit(1), Future[str])
+assert_type(Service.queued_of_nobody(1), str)
+assert_type(service.value, int)
+
+service.method("1")  # type: ignore[arg-type]
+service.queued("1")  # type: ignore[call-overload]
+Service.method(1)  # type: ignore[call-arg, arg-type]
+Service.of_the_class("1")  # type: ignore[arg-type]
+Service.outside()  # type: ignore[call-arg]
+service.of_nobody(1, 2)  # type: ignore[call-arg]
+Service.queued_of_the_class("1")  # type: ignore[call-overload]
+Service.queued_of_nobody.submit("1")  # type: ignore[call-overload]
+
+
+async def awaited_method() -> None:
+    """Await a decorated method."""
+    assert_type(await service.coroutine(1), str)
+    assert_type(await Service.outside_of_nobody(1), str)
+    assert_type(await Service.queued_inside(1), str)
+    text: str = service.coroutine(1)  # type: ignore[assignment]
+    text.upper()
+
+
+# What `prioritized` adds to a function.
+
+
+@prioritized
+def queued(number: int) -> str:
+    """Write it, in its turn."""
+    return str(number)
+
+
+@prioritized(max_concurrent_requests=2, queue_timeout=1.0)
+async def queued_coroutine(number: int) -> str:
+    """Write it, in its turn, later."""
+    return str(number)
+
+
+async def awaited_queue() -> None:
+    """Await what is queued."""
+    assert_type(await queued_coroutine(1), str)
+
+
+assert_type(queued(1), str)
+assert_type(queued.submit(1), Future[str])
+assert_type(queued.submit(1).result(), str)
+assert_type(queued_coroutine.submit(1), Future[str])
+queued.queue.resize(max_concurrent_requests=3)
+
+
+# The rest.
+
+with deadline(10), priority(Priority.HIGH):
+    assert_type(deadline.remaining(), float | None)
+with pool.lease() as lease:
+    name: str = lease.name
+assert_type(breaker.state, str)
+assert_type(Settings.high_throughput().replace(max_retries=3), Settings)
+anything: Any = queue.size
