@@ -81,7 +81,8 @@ class PriorityQueue(QueueControl, QueueJobs):
         try:
             with self._lock:
                 if arrival := self._machine.take():
-                    return self._hold(me, arrival)
+                    self._holders[me] = arrival  # no call in between: Ctrl-C could come there
+                    return self._take_old_place(me, arrival) if self._away else arrival
                 waiter = ThreadWaiter()
                 ticket = self._stand_in_line(tier, me, waiter)
             self._catch_up()
@@ -104,7 +105,8 @@ class PriorityQueue(QueueControl, QueueJobs):
         try:
             with self._lock:
                 if arrival := self._machine.take():
-                    return self._hold(me, arrival)
+                    self._holders[me] = arrival  # no call in between: Ctrl-C could come there
+                    return self._take_old_place(me, arrival) if self._away else arrival
                 waiter = LoopWaiter()
                 ticket = self._stand_in_line(tier, me, waiter)
             self._catch_up()
@@ -151,11 +153,9 @@ class PriorityQueue(QueueControl, QueueJobs):
             self._shares[arrival] = self._shares.get(arrival, 1) + 1
             return arrival
 
-    def _hold(self, me: object, arrival: int) -> int:
-        """Take note that `me` has a permit, with the place that was kept; the lock is held."""
-        if self._away:
-            arrival = self._away.pop(me, arrival)
-        self._holders[me] = arrival
+    def _take_old_place(self, me: object, arrival: int) -> int:
+        """Come back with the place that was kept, if there is one; the lock is held."""
+        self._holders[me] = arrival = self._away.pop(me, arrival)
         return arrival
 
     def _is_shared(self, arrival: int) -> bool:

@@ -27,10 +27,19 @@ _retry = logging.getLogger("resilience.retry")
 _breaker = logging.getLogger("resilience.circuit_breaker")
 _pool = logging.getLogger("resilience.key_pool")
 _calls = logging.getLogger("resilience.calls")
+_LOGGERS: dict[type[Event], logging.Logger] = {
+    RetryScheduled: _retry,
+    GivenUp: _retry,
+    Transition: _breaker,
+    KeyRested: _pool,
+    Refused: _calls,
+}
 
 
 def log(event: Event) -> None:
-    """Write the line for an event."""
+    """Write the line for an event, if anybody would read it."""
+    if not _is_heard(_LOGGERS.get(type(event), _calls)):
+        return
     match event:
         case RetryScheduled(reason="no_key"):
             line = "%s: no key is ready; tries again in %s s"
@@ -66,6 +75,19 @@ def log(event: Event) -> None:
 def listen() -> None:
     """Begin to write."""
     subscribe(log, RetryScheduled, GivenUp, Transition, KeyRested, Refused)
+
+
+def _is_heard(logger: logging.Logger) -> bool:
+    """Return whether a handler but our silent one would get a line.
+
+    Without one, `logging` still makes the record, which costs more than the retry itself.
+    """
+    above: logging.Logger | None = logger
+    while above is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in above.handlers):
+            return True
+        above = above.parent if above.propagate else None
+    return False
 
 
 def _write(logger: logging.Logger, level: int, event: Event, line: str, *values: object) -> None:

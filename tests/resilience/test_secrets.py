@@ -151,7 +151,7 @@ def test_the_log_of_the_users_own_code_is_masked(pool, caplog):
                 raise ValueError(SECRET) from error
 
     @retry(max_retries=1, before_retry=Hook())
-    @circuit_breaker(failure_threshold=1, on_transition=Hook())
+    @circuit_breaker(failure_threshold=2, on_transition=Hook())
     def fetch():
         raise OSError("scripted")
 

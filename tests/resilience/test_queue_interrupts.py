@@ -1,0 +1,300 @@
+"""Ctrl-C and cancellation at every point: no permit is lost, and no waiter stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import threading
+
+import pytest
+
+from resilience import PriorityQueue, QueueTimeoutError, prioritized, retry
+from resilience.testing import FakeClock
+from tests.support.interrupts import interrupted_everywhere
+from tests.support.queues import Held
+
+
+def test_trap_3_ctrl_c_while_a_permit_is_taken_loses_none():
+    """Interrupted anywhere in `enter`, the permit is either not taken or given back."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+    me = object()
+
+    def enter():
+        arrival = queue.enter(me, None)
+        sys_settrace(None)  # what follows is not what is tested
+        queue.leave(me, arrival)
+
+    import sys
+
+    sys_settrace = sys.settrace
+    places = []
+    for place in interrupted_everywhere(enter):
+        places.append(place)
+
+        assert (0, 0, {}) == (queue.active, queue.size, queue._holders), place
+
+    assert len(places) > 5
+
+
+def test_ctrl_c_in_a_waiting_thread_leaves_no_waiter_behind():
+    """A signal ends the wait of the main thread, and its place is free."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+    release, entered = threading.Event(), threading.Event()
+
+    @prioritized(queue)
+    def hold():
+        entered.set()
+        release.wait()
+
+    def interrupt():
+        while not queue.size:
+            pass
+        signal.raise_signal(signal.SIGINT)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait()
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        hold()
+
+    assert (1, 0) == (queue.active, queue.size)
+    release.set()
+    holder.join()
+    assert 0 == queue.active
+
+
+@pytest.mark.parametrize("rounds", range(6))
+def test_trap_3_cancellation_at_every_await_loses_no_permit(rounds):
+    """Cancelled after any number of steps (waiting, just served, running), the next one runs."""
+    queue, ran = PriorityQueue(max_concurrent_requests=1), []
+
+    @prioritized(queue)
+    async def work(name):
+        ran.append(name)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def main():
+        first = asyncio.create_task(work("first"))
+        victim = asyncio.create_task(work("victim"))
+        last = asyncio.create_task(work("last"))
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        victim.cancel()
+        await asyncio.wait([first, victim, last])
+        return last.cancelled(), queue.active, queue.size
+
+    assert (False, 0, 0) == asyncio.run(main())
+    assert "last" == ran[-1]
+
+
+def test_trap_3_granted_and_cancelled_before_it_runs():
+    """The hand-off window: the permit of one that is cancelled between grant and run goes on."""
+    queue, ran = PriorityQueue(max_concurrent_requests=1), []
+
+    async def work(name):
+        async with queue.permit():
+            ran.append(name)
+
+    async def main():
+        permit = queue.permit()
+        await permit.__aenter__()
+        tasks = [asyncio.create_task(work(name)) for name in ("victim", "next")]
+        await asyncio.sleep(0)
+        await permit.__aexit__()  # hands the permit to the victim, which has not run since
+        handed = queue.active, queue.size
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+        return handed, tasks[0].cancelled(), queue.active
+
+    assert ((1, 1), True, 0) == asyncio.run(main())
+    assert ["next"] == ran
+
+
+def test_trap_3_granted_in_the_moment_in_which_its_time_is_over(run):
+    """Time-out and grant at once: the permit is used or goes on, and the call says which."""
+    with FakeClock(autojump=False) as clock:
+        held = Held(run, queue_timeout=1)
+        first, second = held.start("first"), held.start("second")
+        clock.advance(1)
+        held.let_go("first")
+        first.result()
+        outcome = "served"
+        run.until(lambda: second.done() or "second" in held.ran)
+        if second.done():
+            outcome = type(pytest.raises(QueueTimeoutError, second.result).value)
+        held.let_all_go(second) if outcome == "served" else None
+
+        assert outcome in ("served", QueueTimeoutError)
+        assert (0, 0) == (held.queue.active, held.queue.size)
+
+
+def test_trap_3_a_time_out_from_outside_loses_no_permit():
+    """`asyncio.timeout` around a waiting call cancels it; the line is as if it had not come."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+
+    async def wait_in_vain():
+        async with asyncio.timeout(0), queue.permit():
+            return "never"
+
+    async def main():
+        async with queue.permit():
+            with pytest.raises(TimeoutError):
+                await asyncio.create_task(wait_in_vain())
+            return queue.size
+
+    assert 0 == asyncio.run(main())
+    assert 0 == queue.active
+
+
+def test_a_cancelled_call_gives_its_permit_back(run):
+    """Cancellation in the function itself is an end like any other."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+    fetch = run.decorate(prioritized(queue), lambda: (_ for _ in ()).throw(asyncio.CancelledError()))
+    with pytest.raises(asyncio.CancelledError):
+        fetch()
+
+    assert 0 == queue.active
+
+
+# -- event loops -----------------------------------------------------------------------------
+
+
+def test_trap_9_one_queue_serves_several_loops_one_after_another():
+    """No primitive of a loop is kept: what the first `asyncio.run` used works in the second."""
+
+    @prioritized(max_concurrent_requests=1)
+    async def work(number):
+        await asyncio.sleep(0)
+        return number
+
+    async def main():
+        return await asyncio.gather(*(work(number) for number in range(3)))
+
+    assert [[0, 1, 2]] * 3 == [asyncio.run(main()) for _ in range(3)]
+
+
+def test_trap_9_a_permit_goes_from_loop_to_loop_and_thread():
+    """Waiters of two loops and of a plain thread are served in order, each in its own place."""
+    queue, ran = PriorityQueue(max_concurrent_requests=1), []
+
+    async def work(name):
+        async with queue.permit():
+            ran.append((name, threading.current_thread().name))
+
+    def plain():
+        with queue.permit():
+            ran.append(("plain", threading.current_thread().name))
+
+    targets = {
+        "one": lambda: asyncio.run(work("one")),
+        "two": lambda: asyncio.run(work("two")),
+        "three": plain,
+    }
+    threads = []
+    with queue.permit():
+        for number, (name, target) in enumerate(targets.items(), start=1):
+            threads.append(threading.Thread(target=target, name=name))
+            threads[-1].start()
+            while queue.size < number:
+                pass
+    for thread in threads:
+        thread.join()
+
+    assert [("one", "one"), ("two", "two"), ("plain", "three")] == ran
+    assert 0 == queue.active
+
+
+def closed_loop(coroutines):
+    """Start these on a loop that is then closed without another word."""
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # "Task was destroyed but it is pending!"
+    tasks = [loop.create_task(coroutine) for coroutine in coroutines]
+    for _ in range(3):
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    return tasks
+
+
+@pytest.mark.parametrize("waiters", [1, 2_000])
+def test_waiters_whose_loop_was_closed_do_not_hold_up_the_line(waiters):
+    """Nobody can wake them: when their turn comes the permit goes on, however many there are."""
+    queue = PriorityQueue(max_concurrent_requests=1, queue_size=waiters + 1)
+    entered = threading.Event()
+
+    async def wait():
+        async with queue.permit():
+            raise AssertionError
+
+    def plain():
+        with queue.permit():
+            entered.set()
+
+    with queue.permit():
+        tasks = closed_loop([wait() for _ in range(waiters)])
+        thread = threading.Thread(target=plain)
+        thread.start()
+        while queue.size <= waiters:
+            pass
+    thread.join()
+
+    assert (True, 0, 0) == (entered.is_set(), queue.active, queue.size)
+    del tasks
+    gc.collect()
+    assert (0, 0) == (queue.active, queue.size)
+
+
+def test_a_permit_whose_loop_was_closed_comes_back():
+    """A task that is dropped while it runs gives its permit back when it is collected."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+
+    @prioritized(queue)
+    async def work():
+        await asyncio.get_running_loop().create_future()
+
+    tasks = closed_loop([work()])
+    before = queue.active
+    del tasks
+    gc.collect()
+
+    assert (1, 0) == (before, queue.active)
+
+
+def test_a_waiter_that_is_collected_leaves_the_line():
+    """A task that is dropped while it waits is no longer counted."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+
+    async def wait():
+        async with queue.permit():
+            raise AssertionError
+
+    with queue.permit():
+        tasks = closed_loop([wait()])
+        coroutine = tasks[0].get_coro()
+        before = queue.size
+        coroutine.close()
+
+        assert (1, 0) == (before, queue.size)
+    del tasks, coroutine
+    assert 0 == queue.active
+
+
+def test_the_end_of_a_loop_cancels_its_waiters():
+    """`asyncio.run` cancels what is left: the line is empty and the permits are there."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+
+    @retry(max_retries=1)
+    @prioritized(queue)
+    async def work():
+        await asyncio.get_running_loop().create_future()
+
+    async def main():
+        tasks = [asyncio.create_task(work()) for _ in range(3)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return len(tasks), queue.active, queue.size
+
+    assert (3, 1, 2) == asyncio.run(main())
+    assert (0, 0) == (queue.active, queue.size)

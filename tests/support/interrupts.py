@@ -1,0 +1,74 @@
+"""Ctrl-C at any point at which the interpreter looks for it, one point after the other."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+__all__ = ["interrupted_everywhere"]
+
+# The interpreter looks for signals when a function begins, when it jumps back, and after the call
+# of a function that is not written in Python. What a trace function raises before the instruction
+# that follows has the same effect as a signal there.
+_LOOKS = ("RESUME", "JUMP_BACKWARD")
+_PACKAGE = "/resilience/"
+
+
+def interrupted_everywhere(body: Callable[[], object]) -> Iterator[str]:
+    """Run the body again and again, each time interrupted at the next point in the package.
+
+    Yields where it was, after the interruption has come out of the body; ends when the body runs
+    to its end.
+    """
+    for number in range(10_000):
+        tracer = _Tracer(number)
+        sys.settrace(tracer)
+        try:
+            body()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        if not tracer.place:
+            return
+        yield tracer.place
+
+
+class _Tracer:
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.place = ""
+        self.looks: dict[FrameType, str] = {}
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
+        if _PACKAGE not in frame.f_code.co_filename or "/tests/" in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        return self.trace
+
+    def trace(self, frame: FrameType, event: str, _: Any) -> Any:
+        if event == "opcode":
+            if self.looks.pop(frame, None) and not self.place:
+                self.count(frame)
+            name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if name.startswith(_LOOKS) or self._calls_c(name):
+                self.looks[frame] = name
+        elif event == "return":
+            self.looks.pop(frame, None)
+        return self.trace
+
+    def count(self, frame: FrameType) -> None:
+        """Interrupt, if this is the point whose turn it is."""
+        self.left -= 1
+        if self.left < 0:
+            code = frame.f_code
+            self.place = f"{code.co_qualname}:{frame.f_lineno}"
+            raise KeyboardInterrupt
+
+    @staticmethod
+    def _calls_c(name: str) -> bool:
+        """Any call will do: after one of a Python function nobody looks, which is stricter."""
+        return name.startswith("CALL")
