@@ -9,6 +9,7 @@ from adapters._build import merged_headers
 from adapters._exchange import Exchange, MakeReader, Read
 from adapters._failures import error_from_status, no_stream, redirect_error
 from adapters._http import ACCEPT_ENCODING, Incoming, Transport
+from adapters._masking import mask
 from adapters._messages import StreamEvent, Usage
 from adapters._options import ClientOptions
 from adapters._provider import Provider
@@ -86,9 +87,7 @@ class Attempts:
         except AdapterError as error:
             if not has_begun:
                 raise exchange.failure(error)  # noqa: B904
-            partial = exchange.collected.partial
-            interrupted = StreamInterruptedError(error.message, partial=partial, code=error.code)
-            raise exchange.labelled(interrupted) from exchange.labelled(error)
+            raise _interrupted(exchange, error) from exchange.labelled(error)
         finally:
             if has_begun:
                 collected = exchange.collected
@@ -123,7 +122,7 @@ class Attempts:
             remaining=deadline.remaining(),
         )
         provider = self._provider
-        exchange.server_request_id = incoming.headers.get(provider.server_request_id_header)
+        exchange.answered_by(incoming.headers.get(provider.server_request_id_header))
         if incoming.status not in _OK:
             raise self._error(exchange, incoming)
         return incoming
@@ -148,6 +147,13 @@ class Attempts:
         except AdapterError:  # the status says what went wrong, with its body or without
             content = b""
         return error_from_status(self._provider.errors, status, headers, content, forms)
+
+
+def _interrupted(exchange: Exchange, error: AdapterError) -> AdapterError:
+    # Masked as a whole: one event alone may hold no more than a half of a secret.
+    partial = mask(exchange.collected.partial, exchange.forms)
+    interrupted = StreamInterruptedError(error.message, partial=partial, code=error.code)
+    return exchange.labelled(interrupted)
 
 
 def _read(incoming: Incoming, reader: EventReader[Any]) -> Iterator[StreamEvent]:

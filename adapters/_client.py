@@ -19,6 +19,7 @@ from adapters._raw import build_raw, read_any_stream, read_raw
 from adapters._request_ids import part_of
 from adapters._streaming import Stream
 from adapters._telemetry import describe_call
+from adapters.errors import AdapterError
 from resilience import (
     CircuitBreaker,
     DeadlineExceededError,
@@ -52,7 +53,7 @@ class Client:
 
     Args:
         api_key: The key, where there is one.
-        keys: Names and keys, a list of keys, or a `KeyPool`.
+        keys: In its place, names and keys, a list of keys, or a `KeyPool`.
         base_url: Where the API stands; default: the environment, then the API's own address.
         settings: A `Settings` of the stack.
         timeout: Seconds for a whole call, retries included (None: no limit).
@@ -63,8 +64,8 @@ class Client:
 
     Raises:
         MissingKeyError: if no key is given or found; it names the variables.
-        SettingsError: for an unknown setting, with the nearest known one, and for a value that
-            breaks its rule.
+        SettingsError: for an unknown setting, with the nearest known one, for a value that breaks
+            its rule, and for `api_key` beside `keys`.
     """
 
     provider: ClassVar[Provider]
@@ -257,6 +258,7 @@ class Client:
 def _last_answer_first(exchange: Exchange) -> Generator[None]:
     """Let the last thing that the server said come through where the time of the call is over."""
     exchange.bound()
+    answered: AdapterError | None = None
     try:
         yield
     except DeadlineExceededError as error:
@@ -264,6 +266,9 @@ def _last_answer_first(exchange: Exchange) -> Generator[None]:
         if answered is None:
             raise
         raise answered from error
+    finally:
+        # Its traceback leads to the frames that hold it and the exchange: a cycle.
+        exchange.answered = answered = None
 
 
 def _key_of(exchange: Exchange, _: object) -> str | None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from adapters._build import checked_request_id, is_sendable
-from adapters._masking import mask, secret_forms
+from adapters._masking import mask, mask_causes, secret_forms
 from adapters._messages import Headers, Reply, Request
 from adapters._request_ids import new_request_id
 from adapters._streaming import Collected
@@ -16,6 +16,7 @@ from adapters.errors import AdapterError, AuthenticationError, RequestTimeoutErr
 from resilience import Priority, _clock, deadline, priority
 from resilience._lease import Lease
 from resilience._marks import note
+from resilience._rules import check, fail
 
 __all__ = ["CallOptions", "Exchange", "MakeReader", "Read"]
 
@@ -43,9 +44,13 @@ class CallOptions:
     def __init__(self, options: dict[str, Any], timeout: float | None) -> None:
         self.priority: Priority | int | None = options.pop("priority", None)
         self.key: str | None = options.pop("key", None)
+        if not isinstance(self.key, str | None):
+            fail("key", "must be the name of an entry", self.key)
         given: str | None = options.pop("request_id", None)
         self.request_id = new_request_id() if given is None else checked_request_id(given)
         own: float | None = options.pop("timeout", None)
+        if own is not None:
+            check("timeout", own, "deadline")
         self.timeout = timeout if own is None else own
 
     @contextmanager
@@ -131,6 +136,10 @@ class Exchange:
         """What an answer may echo and nobody should see."""
         return secret_forms(self._secrets)
 
+    def answered_by(self, server_request_id: str | None) -> None:
+        """Take note of the server's id for the attempt; a server may echo anything there."""
+        self.server_request_id = mask(server_request_id, self.forms)
+
     def reply(self, status: int, headers: Headers, body: bytes) -> Reply:
         """Return the answer together with how it was got."""
         return Reply(
@@ -158,6 +167,7 @@ class Exchange:
         anything: a time-out would hide the reason for which the call was still going on.
         """
         if isinstance(error, RequestTimeoutError) and self._is_over():
+            mask_causes(error, self.forms)  # it is the context of what is raised instead
             return self.last_answer() or self.labelled(error)
         if error.status_code is not None:
             self.answered = error
@@ -177,9 +187,10 @@ class Exchange:
         error.provider = self.provider
         error.operation = self.request.operation
         error.request_id = self.request_id
-        error.server_request_id = mask(self.server_request_id, self.forms)
+        error.server_request_id = self.server_request_id
         error.key_name = self.key_name
         error.attempts = self.attempts
+        mask_causes(error, self.forms)
         return error
 
     def _is_over(self) -> bool:

@@ -141,13 +141,20 @@ def error_inside(table: ErrorTable, body: Any, forms: tuple[str, ...] = ()) -> A
 def redirect_error(status: int, headers: Headers, forms: tuple[str, ...] = ()) -> AdapterError:
     """Return the error for a redirect: following it could carry the key to another host."""
     location: str = mask(headers.get("location", ""), forms)
-    to = urlsplit(location)
-    place = f"{to.scheme}://{to.hostname}{to.path}" if to.hostname else to.path or "nowhere"
     message = (
-        f"the server redirects to {place}, and redirects are not followed, lest the key goes to"
-        " another host. Set base_url to the address that answers"
+        f"the server redirects to {_place(location)}, and redirects are not followed, lest the key"
+        " goes to another host. Set base_url to the address that answers"
     )
     return InvalidResponseError(message, status_code=status)
+
+
+def _place(location: str) -> str:
+    """Return where a redirect leads, without the query; a server may send any text there."""
+    try:
+        to = urlsplit(location)
+    except ValueError:
+        return "what is no address"
+    return f"{to.scheme}://{to.hostname}{to.path}" if to.hostname else to.path or "nowhere"
 
 
 def load_json(headers: Headers, content: bytes, forms: tuple[str, ...] = ()) -> Any:

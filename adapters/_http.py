@@ -64,7 +64,8 @@ class Transport:
 
     Args:
         pool_size: Connections to one host that are kept open; more may be used at once.
-        connect_timeout: Seconds for making a connection.
+        connect_timeout: Seconds for connecting to one address of a host; those of a call bound the
+            sum over all of them, though not the look-up of the name.
         read_timeout: Seconds for a single wait for the answer or its next part.
         max_answer_size: Bytes of one answer, decompressed; a longer one is refused.
     """

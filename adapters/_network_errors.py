@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import traceback
 
 from urllib3 import exceptions as http_errors
 from urllib3.util import parse_url
@@ -24,6 +25,7 @@ FAILURES = (http_errors.HTTPError, http.client.HTTPException, OSError)
 def network_error(error: Exception, base_url: str, limit: Patience) -> AdapterError:
     """Turn an error of the libraries below into one of ours; the cause is kept by the caller."""
     cause = _innermost(error)
+    _clear_frames(error)
     host = parse_url(base_url).netloc or base_url
     if isinstance(error, http_errors.DecodeError):
         return InvalidResponseError("the compression of the answer is broken", retryable=True)
@@ -57,6 +59,14 @@ def _innermost(error: Exception) -> Exception:
     """Return what is at the bottom of urllib3's wrappings."""
     inner = next((arg for arg in reversed(error.args) if isinstance(arg, Exception)), None)
     return error if inner is None else _innermost(inner)
+
+
+def _clear_frames(error: BaseException) -> None:
+    """Empty the finished frames below: urllib3's hold the error that leads to them, a cycle."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
 
 
 def _reason(cause: BaseException) -> str:

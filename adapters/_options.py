@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -14,11 +14,14 @@ from adapters._provider import Provider
 from resilience import KeyPool, MissingKeyError, Settings
 from resilience._environment import lookup
 from resilience._rules import check, fail
+from resilience.errors import SettingsError
 from resilience.settings import reject_unknown
 
 __all__ = ["ClientOptions", "key_pool"]
 
 _OWN = ("connect_timeout", "max_answer_size", "name", "read_timeout")
+_LONGEST_WAIT = 1_000_000  # seconds; sockets count milliseconds in 32 bits
+_UNSENDABLE = re.compile(r"[\s\x00-\x20\x7f\ud800-\udfff]")
 _WIDE = 100  # connections kept where nothing limits how many are used
 
 
@@ -66,8 +69,8 @@ class ClientOptions:
             base_url=_base_url(provider, base_url),
             settings=(settings or Settings()).replace(**changes),
             timeout=None if timeout is None else _seconds("timeout", timeout),
-            connect_timeout=_seconds("connect_timeout", connect_timeout),
-            read_timeout=_seconds("read_timeout", read_timeout),
+            connect_timeout=_wait("connect_timeout", connect_timeout),
+            read_timeout=_wait("read_timeout", read_timeout),
             max_answer_size=size,
             headers=_headers(provider, more),
         )
@@ -79,12 +82,18 @@ class ClientOptions:
         return settings.max_concurrent_requests if settings.queue_enabled else _WIDE
 
 
-def key_pool(provider: Provider, options: ClientOptions, api_key: str | None, keys: Any) -> KeyPool:
-    """Return the pool of a client's keys: the argument, then `keys`, then the environment.
+def key_pool(provider: Provider, options: ClientOptions, api_key: Any, keys: Any) -> KeyPool:
+    """Return the pool of a client's keys: the argument or `keys`, else the environment's.
 
     Raises:
         MissingKeyError: if there is none and the API wants one; it names the variables.
+        SettingsError: if both are given, or what is given is no key.
     """
+    if api_key is not None and keys is not None:
+        msg = "api_key and keys cannot both be given: which of them should be used?"
+        raise SettingsError(msg, setting="api_key", rule="cannot be given beside keys")
+    if not isinstance(api_key, str | None):
+        fail("api_key", "must be text", type(api_key))
     given = keys if api_key is None else api_key
     if isinstance(given, KeyPool):
         return given
@@ -110,13 +119,22 @@ def _base_url(provider: Provider, given: str | None) -> str:
     found = given
     if found is None and provider.base_url_variable is not None:
         found = lookup(provider.base_url_variable)
-    url = provider.base_url if found is None else found
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    url: Any = provider.base_url if found is None else found
+    if not isinstance(url, str) or not _is_address(url):
         fail("base_url", "must be an address such as https://host/v1", url)
+    parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment:
         fail("base_url", "must have no password, query or fragment", "<hidden>")
     return url.rstrip("/")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_known = parts.scheme in ("http", "https") and bool(parts.hostname)
+        return is_known and parts.port != 0 and not _UNSENDABLE.search(url)
+    except ValueError:  # of brackets or of the port
+        return False
 
 
 def _headers(provider: Provider, more: Mapping[str, Any]) -> dict[str, str]:
@@ -129,7 +147,11 @@ def _headers(provider: Provider, more: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _seconds(setting: str, value: Any) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value <= 0:
-        fail(setting, "must be a finite number of seconds, more than 0", value)
+    check(setting, value, "seconds")
+    return float(value)
+
+
+def _wait(setting: str, value: Any) -> float:
+    if _seconds(setting, value) > _LONGEST_WAIT:
+        fail(setting, f"must be at most {_LONGEST_WAIT:,} seconds", value)
     return float(value)

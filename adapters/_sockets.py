@@ -10,11 +10,20 @@ import http.client
 import io
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    NameResolutionError,
+)
+from urllib3.util.connection import allowed_gai_family
 
 from resilience import _clock
 
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["POOLS", "Patience", "patience"]
 
 _SMALL_BODY = 65_536  # bytes that are worth copying to save a system call
+_MOST_INTERIM = 32  # interim answers before the real one; servers send one or two
 _SHORTEST_WAIT = 0.001  # seconds; 0 would make the socket non-blocking
 
 
@@ -67,6 +77,8 @@ class Patience:
         self._expires = end if self._expires is None else min(self._expires, end)
 
 
+_INTERIM = frozenset(range(100, 200)) - {HTTPStatus.SWITCHING_PROTOCOLS}
+
 # The connection is made and used deep inside urllib3, in the thread of the call.
 patience: ContextVar[Callable[[], float]] = ContextVar("adapters.patience")
 
@@ -92,12 +104,31 @@ class _PatientReader(io.RawIOBase):
 
 
 class _PatientResponse(http.client.HTTPResponse):
-    """An answer that is read through a patient reader, from its status line on."""
+    """An answer that is read through a patient reader, from its status line on.
+
+    The standard library skips 100 alone and takes every other interim answer (RFC 9110, section
+    15.2) for the final one. The real one would then be read by the next call on the connection.
+    """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         raw = self.fp.detach()
         self.fp = io.BufferedReader(_PatientReader(raw, sock))
+
+    def begin(self) -> None:
+        super().begin()
+        if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            self.will_close = True  # what follows is not HTTP, and nobody's answer
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Return the status line of the answer itself; those before it are read past."""
+        for _ in range(_MOST_INTERIM + 1):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status not in _INTERIM:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        msg = f"more than {_MOST_INTERIM} interim answers"
+        raise http.client.HTTPException(msg)
 
 
 class _PatientConnection(http.client.HTTPConnection):
@@ -127,11 +158,48 @@ class _PatientConnection(http.client.HTTPConnection):
         super().send(data)
 
 
-class _Connection(_PatientConnection, HTTPConnection):
+class _Connecting(HTTPConnection):
+    """Connects to the addresses of a host in turn, within the time of the call.
+
+    urllib3 would give each of them the time that the call had left before the first.
+    """
+
+    def _new_conn(self) -> socket.socket:
+        host, longest = self._dns_host, self.timeout
+        *others, last = self._addresses(host)
+        try:
+            for address in others:
+                with suppress(HTTPError):  # the next one may be reachable
+                    return self._connect_to(address, longest)
+            return self._connect_to(last, longest)
+        finally:
+            self._dns_host, self.timeout = host, longest
+
+    def _connect_to(self, address: str, longest: Any) -> socket.socket:
+        try:
+            self.timeout = min(longest, patience.get()())
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, str(error)) from error
+        self._dns_host = address
+        return super()._new_conn()
+
+    def _addresses(self, host: str) -> list[str]:
+        try:
+            found = socket.getaddrinfo(
+                host.strip("[]"), self.port, allowed_gai_family(), socket.SOCK_STREAM
+            )
+        except socket.gaierror as error:
+            raise NameResolutionError(host, self, error) from error
+        except UnicodeError as error:
+            raise LocationParseError(host) from error
+        return [str(address[0]) for *_, address in found]
+
+
+class _Connection(_PatientConnection, _Connecting):
     pass
 
 
-class _SecureConnection(_PatientConnection, HTTPSConnection):
+class _SecureConnection(_PatientConnection, HTTPSConnection, _Connecting):
     pass
 
 

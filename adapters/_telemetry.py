@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters._exchange import Exchange
+from adapters._masking import mask
 from adapters._messages import Usage
 from resilience.telemetry.opentelemetry import SpanDescription, annotate, is_tracing
 from resilience.telemetry.statistics import CallStatistics
@@ -51,7 +52,8 @@ def annotate_call(exchange: Exchange, usage: Usage, model: str | None) -> None:
     """Write on the span of the call how it was answered; only while that span is current."""
     if not is_tracing():
         return
-    annotate(resilience__key__name=exchange.key_name, gen_ai__response__model=model)
+    shown = mask(model, exchange.forms)
+    annotate(resilience__key__name=exchange.key_name, gen_ai__response__model=shown)
     if usage:
         annotate(
             gen_ai__usage__input_tokens=usage.input_tokens,

@@ -347,6 +347,105 @@ def test_a_call_without_time_is_not_sent(transport: Transport, server: Recorder)
     assert [] == server.requests
 
 
+INTERIM = b"HTTP/1.1 %d Wait\r\nLink: </a>\r\n\r\n"
+
+
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("status", [100, 102, 103, 199])
+def test_an_interim_answer_is_not_taken_for_the_final_one(
+    transport: Transport, server: Recorder, status: int, streams
+):
+    """The next call on the connection would get the answer of this one."""
+    scripts = [
+        [INTERIM % status, INTERIM % status, *(chunked(text) if streams else [answer(text)])]
+        for text in (b"first", b"second")
+    ]
+    server.play(*scripts)
+    incoming = post(transport, server)
+    first = b"".join(incoming.chunks()) if streams else incoming.read()
+
+    assert (200, b"first") == (incoming.status, first)
+    assert b"second" == fetch(transport, server)
+    assert [1, 1] == [request.connection for request in server.requests]
+
+
+def test_a_connection_that_switched_its_protocol_is_closed(transport, server: Recorder):
+    """What comes after a 101 is not HTTP, and is nobody's answer."""
+    server.play(INTERIM % 101 + answer(b"stray"), OK)
+    incoming = post(transport, server)
+
+    assert (101, b"") == (incoming.status, incoming.read())
+    assert b'{"ok": true}' == fetch(transport, server)
+    assert [1, 2] == [request.connection for request in server.requests]
+
+
+@pytest.mark.parametrize("status", [100, 103])
+def test_interim_answers_without_end_are_not_read_for_ever(transport, server: Recorder, status):
+    """Each of them comes in time, so only counting ends it."""
+    server.play([INTERIM % status] * 100, OK)
+
+    with pytest.raises(ConnectionFailedError):
+        fetch(transport, server)
+
+    assert b'{"ok": true}' == fetch(transport, server)
+    assert [1, 2] == [request.connection for request in server.requests]
+
+
+def test_interim_answers_cannot_outlive_the_deadline(patient: Transport, server: Recorder):
+    """Each costs a second of the fake clock, and the call has five."""
+    with FakeClock() as clock:
+        server.play([INTERIM % 103, lambda: clock.advance(1)] * 20 + [Do.HANG])
+
+        with pytest.raises(RequestTimeoutError, match="time of the call was over"):
+            fetch(patient, server, remaining=5)
+
+
+@pytest.fixture
+def addresses(monkeypatch) -> list[str]:
+    """The addresses that the name `many.test` has."""
+    found: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def look_up(host: str, port: int, *args: Any) -> Any:
+        if host != "many.test":
+            return resolve(host, port, *args)
+        return [each for address in found for each in resolve(address, port, *args)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return found
+
+
+def test_the_addresses_of_a_host_are_tried_in_turn(transport, server: Recorder, addresses):
+    """One that refuses does not hide one that answers, and the host keeps its name."""
+    addresses += ["127.0.0.2", "127.0.0.1"]
+    server.play(OK)
+    url = server.url.replace("127.0.0.1", "many.test")
+
+    assert b'{"ok": true}' == transport.open("GET", url, "models", headers={}).read()
+    assert url.split("/")[2] == server.requests[0].headers["host"]
+
+
+def test_the_addresses_of_a_host_share_the_time_of_the_call(monkeypatch, addresses):
+    """Each of them gets what is left, and not what the call had before the first."""
+    addresses += ["127.0.0.1"] * 4
+    given: list[float] = []
+
+    with FakeClock() as clock:
+
+        def hang(_: object, timeout: float, **__: object) -> None:
+            given.append(timeout)
+            clock.advance(min(timeout, 3))
+            raise TimeoutError
+
+        monkeypatch.setattr(urllib3.util.connection, "create_connection", hang)
+        transport = Transport(pool_size=1, connect_timeout=60)
+        with pytest.raises(RequestTimeoutError, match="time of the call") as caught:
+            transport.open("GET", "http://many.test:1", "models", headers={}, remaining=5)
+
+    assert [5, 2] == given
+    assert "connect" == caught.value.phase
+
+
 def test_redirects_are_not_followed(transport: Transport, server: Recorder):
     """The key stays here: whoever asked sees the redirect itself."""
     server.play(answer(b"", status=307, headers={"Location": "http://127.0.0.1:1/elsewhere"}))

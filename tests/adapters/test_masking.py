@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters._masking import MASK, mask, secret_forms
+from adapters._masking import MASK, mask, mask_causes, secret_forms
 
 SECRET = "sk-secret/with+signs=1234"
 FORMS = secret_forms([SECRET, None])
@@ -54,3 +54,35 @@ json_values = st.recursive(
 def test_what_holds_no_secret_is_unchanged(value: object):
     """Masking changes nothing else."""
     assert value == mask(value, FORMS)
+
+
+def test_a_secret_is_masked_as_json_quotes_it():
+    """Text that is no JSON as a whole, such as a log line, may hold a piece of it."""
+    secret = 'sk-with"quotes\\1234'
+
+    assert MASK == mask(json.dumps(secret)[1:-1], secret_forms([secret]))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2], ids=["cause", "context", "argument"])
+def test_a_cause_that_shows_a_secret_is_replaced(depth: int):
+    """However deep it lies; its class is still told."""
+    inner, outer = ValueError(SECRET), OSError("outer")
+    outer.__cause__ = inner if depth == 0 else None
+    outer.__context__ = inner if depth == 1 else None
+    outer.args = (inner,) if depth == 2 else outer.args
+    error = RuntimeError("ours")
+    error.__cause__ = outer
+
+    mask_causes(error, FORMS)
+
+    assert f"OSError: {MASK}" == str(error.__cause__)
+
+
+def test_a_cause_without_a_secret_is_kept():
+    """It is what one looks for when a connection fails."""
+    error, cause = RuntimeError("ours"), OSError("no route")
+    error.__cause__ = cause
+
+    mask_causes(error, FORMS)
+
+    assert cause is error.__cause__

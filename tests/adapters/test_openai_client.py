@@ -7,8 +7,10 @@ import json
 import logging
 import os
 import pickle
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -545,7 +547,105 @@ def test_a_secret_in_an_extra_header_is_masked_too(client: Client, server: Recor
     assert "tok-12345678" not in str(vars(caught.value))
 
 
+FOREIGN = {
+    "status line": [b"HTTP/1.1 abc %b\r\n\r\n" % KEY.encode(), Do.CLOSE],
+    "no HTTP": [b"Bad request: Bearer %b\r\n\r\n" % KEY.encode(), Do.CLOSE],
+    "protocol": [b"HTTP/%b 200 OK\r\n\r\n" % KEY.encode(), Do.CLOSE],
+    "chunk": [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n" % KEY.encode(),
+        Do.CLOSE,
+    ],
+    "redirect": [answer(b"", status=302, headers={"Location": f"http://[::{KEY}/"})],
+}
+
+
+@pytest.mark.parametrize("script", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "stream"])
+def test_a_traceback_shows_no_echoed_key(server: Recorder, script: Script, streams):
+    """The libraries below quote what they cannot parse; what they said is kept where it may be."""
+    server.play(script)
+    with Client(KEY, base_url=server.url, max_retries=0) as client:
+        ask = client.stream if streams else client.chat
+
+        with pytest.raises(AdapterError) as caught:
+            list(ask(MODEL, "Hi"))
+
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert KEY not in f"{caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
+def test_an_echoed_key_in_a_good_answers_id_is_masked(client: Client, server: Recorder):
+    """People log that id."""
+    server.play(chat_answer(**{"x-request-id": f"req-{KEY}"}))
+
+    assert "req-[masked]" == client.chat(MODEL, "Hi").server_request_id
+
+
+def test_a_redirect_to_what_is_no_address_is_asked_for_once(client: Client, server: Recorder):
+    """It is the same error as any redirect, and none that a retry could mend."""
+    server.play(answer(b"", status=302, headers={"Location": "http://[::1/"}))
+
+    with pytest.raises(errors.InvalidResponseError, match="redirects to what is no address") as it:
+        client.chat(MODEL, "Hi")
+
+    assert not it.value.retryable
+    assert 1 == len(server.requests)
+
+
+# what a failed call leaves
+
+
+FAILING = {
+    "bad request": [failing(400)],
+    "server error": [failing(500)],
+    "no answer": [Do.CLOSE],
+    "no JSON": [answer(b"{")],
+    "redirect": [answer(b"", status=302)],
+}
+
+
+@pytest.mark.parametrize("script", FAILING.values(), ids=FAILING)
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "stream"])
+def test_a_failed_call_leaves_no_cycle(server: Recorder, script: Script, streams):
+    """Errors, frames and bodies go when the caller lets go, and do not wait for the collector."""
+    server.play(script)
+
+    def ask(client: Client) -> None:
+        with suppress(AdapterError):
+            list((client.stream if streams else client.chat)(MODEL, "Hi"))
+
+    with Client(KEY, base_url=server.url, max_retries=0, failure_threshold=99) as client:
+        ask(client)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                ask(client)
+            left = gc.collect()
+        finally:
+            gc.enable()
+
+    assert 0 == left
+
+
 # arguments
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("^key must", {"key": 5}),
+        ("^key must", {"key": [KEY]}),
+        ("^timeout must", {"timeout": -1}),
+        ("^timeout must", {"timeout": "5"}),
+        ("^timeout must", {"timeout": float("nan")}),
+        ("^timeout must", {"timeout": 10**400}),
+    ],
+)
+def test_a_bad_option_of_a_call_is_named_as_the_caller_wrote_it(client, words: str, options):
+    """And it is no error of the code that it reaches."""
+    with pytest.raises(SettingsError, match=words):
+        client.chat(MODEL, "Hi", **options)
 
 
 @pytest.mark.parametrize(
@@ -593,13 +693,24 @@ def test_text_of_any_kind_arrives(client: Client, server: Recorder):
         ("timeout", {"timeout": "soon"}),
         ("connect_timeout", {"connect_timeout": -1}),
         ("read_timeout", {"read_timeout": float("nan")}),
+        ("read_timeout", {"read_timeout": 1e10}),
+        ("connect_timeout", {"connect_timeout": 10**400}),
         ("max_answer_size", {"max_answer_size": 0.5}),
         ("name", {"name": ""}),
         ("base_url", {"base_url": "api.openai.com/v1"}),
         ("base_url", {"base_url": "ftp://api.openai.com/v1"}),
+        ("base_url", {"base_url": 5}),
+        ("base_url", {"base_url": "http://[::1/"}),
+        ("base_url", {"base_url": "http://a b/"}),
+        ("base_url", {"base_url": " http://127.0.0.1:1"}),
+        ("base_url", {"base_url": "http://127.0.0.1:1\r\nX/"}),
+        ("base_url", {"base_url": "http://127.0.0.1:99999/v1"}),
+        ("base_url", {"base_url": "http://127.0.0.1:abc/v1"}),
+        ("base_url", {"base_url": "http://\ud800/"}),
         ("password", {"base_url": "https://user:hunter22@api.openai.com/v1"}),
         ("query", {"base_url": "https://api.openai.com/v1?key=hunter22"}),
         ("key", {"api_key": ""}),
+        ("key", {"api_key": 5}),
         ("key", {"api_key": "sk-a\nX-Evil: 1"}),
         ("OpenAI-Project", {"project": "p\r\nX-Evil: 1"}),
     ],
@@ -633,12 +744,12 @@ def test_the_limit_can_be_turned_off(server: Recorder, queue_enabled: bool):
         assert 2 == client.chat(MODEL, "Hi", priority=Priority.LOW).attempts
 
 
-def test_keys_come_from_the_argument_then_the_keys_then_the_environment(monkeypatch):
+def test_keys_come_from_the_argument_or_the_keys_else_the_environment(monkeypatch):
     """And the error that there is none names the variable."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_API_KEY_2", OTHER)
 
-    assert ("default",) == Client("sk-argument", keys={"a": KEY}).keys.names()
+    assert ("default",) == Client("sk-argument").keys.names()
     assert ("a",) == Client(keys={"a": KEY}).keys.names()
     assert ("key_1", "key_2") == Client(keys=[KEY, OTHER]).keys.names()
     assert ("OPENAI_API_KEY", "OPENAI_API_KEY_2") == Client().keys.names()
@@ -647,6 +758,15 @@ def test_keys_come_from_the_argument_then_the_keys_then_the_environment(monkeypa
     with pytest.raises(MissingKeyError, match="OPENAI_API_KEY") as caught:
         Client()
     assert ("OPENAI_API_KEY",) == caught.value.variables
+
+
+@pytest.mark.parametrize("keys", [{"a": KEY}, [KEY], KeyPool([KEY])], ids=["dict", "list", "pool"])
+def test_a_key_beside_keys_is_refused(keys: Any):
+    """Dropping one of them silently would send requests with a key that nobody meant."""
+    with pytest.raises(SettingsError, match="api_key and keys") as caught:
+        Client(OTHER, keys=keys)
+
+    assert OTHER not in str(vars(caught.value))
 
 
 def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch, tmp_path, server: Recorder):

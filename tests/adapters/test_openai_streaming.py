@@ -244,6 +244,17 @@ def test_a_secret_in_a_late_error_is_masked(client: Client, server: Recorder):
     assert KEY not in f"{vars(caught.value)} {vars(caught.value.__cause__)} {caught.value}"
 
 
+def test_a_secret_in_the_text_of_an_interrupted_stream_is_masked(client, server: Recorder):
+    """Also where its halves came in two events; the pickle goes to another process."""
+    server.play([*event_stream(piece(f"It is {KEY[:9]}"), piece(KEY[9:]), end=False), Do.CLOSE])
+
+    with pytest.raises(StreamInterruptedError) as caught:
+        list(client.stream("m", "Hi"))
+
+    assert "It is [masked]" == caught.value.partial
+    assert KEY.encode() not in pickle.dumps(caught.value)
+
+
 def leave_with(stream: Any) -> None:
     """Leave the block."""
     with stream:

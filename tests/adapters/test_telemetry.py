@@ -121,6 +121,20 @@ def test_a_call_is_one_span_of_a_client(server: Recorder, spans: InMemorySpanExp
     assert "nobody" not in str(attributes)
 
 
+def test_an_echoed_key_in_the_models_name_is_not_on_the_span(
+    server: Recorder, spans: InMemorySpanExporter
+):
+    """Spans leave the process, and many people read them."""
+    body = {"model": "echo-sk-secret-1234", "choices": [CHOICE], "usage": USAGE}
+    server.play(answer(body))
+
+    with Client("sk-secret-1234", base_url=server.url) as client:
+        client.chat("gpt-4o", "Hi")
+
+    (span,) = spans.get_finished_spans()
+    assert "echo-[masked]" == attributes_of(span)["gen_ai.response.model"]
+
+
 def test_a_stream_is_one_span_too(server: Recorder, spans: InMemorySpanExporter):
     """From its first step to its end; nothing is written on the consumer's own span."""
     server.play(event_stream({"choices": [DELTA], "usage": USAGE}, "[DONE]"))

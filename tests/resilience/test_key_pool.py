@@ -10,34 +10,7 @@ import pytest
 from resilience import KeyPool, NoKeyAvailableError, Priority, SettingsError, priority
 from resilience.testing import FakeClock
 from tests.support.decorators import pool_of
-from tests.support.keys import rejected, throttled
-
-
-def lease(run, pool, *args, error=None, **options):
-    """Lease a key, end the call with the error, if any, and give the name and the key."""
-
-    @run.function
-    def body(held):
-        if error is not None:
-            raise error
-        return held.name, held.key
-
-    async def main():
-        async with pool.lease(*args, **options) as held:
-            return await body(held)
-
-    def plain():
-        with pool.lease(*args, **options) as held:
-            return body(held)
-
-    return run.call(plain if run.flavour == "sync" else main)
-
-
-def fail(run, pool, *args, error, **options):
-    """Lease a key for a call that fails."""
-    with pytest.raises(type(error)):
-        lease(run, pool, *args, error=error, **options)
-
+from tests.support.keys import failed_lease, lease, rejected, throttled
 
 # -- what goes in ----------------------------------------------------------------------------
 
@@ -160,7 +133,7 @@ def test_an_entry_is_leased_by_name(run):
     pool = pool_of("abc", strategy="first")
 
     assert "b" == lease(run, pool, "b")[0]
-    fail(run, pool, "b", error=throttled(60))
+    failed_lease(run, pool, "b", error=throttled(60))
     with pytest.raises(NoKeyAvailableError, match="b rests for") as caught:
         lease(run, pool, "b")
     assert ["b"] == list(caught.value.reasons)
@@ -172,9 +145,9 @@ def test_the_outcome_of_a_lease_is_reported(run):
     """An error that leaves the block makes the entry rest, or sets it aside."""
     with FakeClock() as clock:
         pool = pool_of("abc")
-        fail(run, pool, "a", error=throttled(10))
-        fail(run, pool, "b", error=rejected())
-        fail(run, pool, "c", error=ValueError())
+        failed_lease(run, pool, "a", error=throttled(10))
+        failed_lease(run, pool, "b", error=rejected())
+        failed_lease(run, pool, "c", error=ValueError())
 
         assert list("ccc") == [lease(run, pool)[0] for _ in range(3)]
         clock.advance(10)
@@ -217,93 +190,6 @@ def test_an_entry_serves_the_priorities_of_its_tiers(run):
     assert caught.value.retry_after is None
     pool.update("a", tiers=None)
     assert "a" == lease(run, pool)[0]
-
-
-# -- changes while it works ------------------------------------------------------------------
-
-
-def test_entries_come_and_go_while_keys_are_leased(run):
-    """What is added serves at once; what is removed ends what it has begun, and no more."""
-    pool = pool_of("ab")
-    with pool.lease("a") as held:
-        pool.remove("a")
-        pool.add("c", "key of c")
-
-        assert ("b", "c") == pool.names()
-        assert "key of a" == held.key
-    assert {"b", "c"} == {lease(run, pool)[0] for _ in range(4)}
-
-
-def test_a_removed_entry_is_charged_and_not_its_successor(run):
-    """A call ends on the entry that it began on, even if there is a new one of that name."""
-    pool = pool_of("a")
-    held = pool.take()
-    pool.remove("a")
-    pool.add("a", "another key")
-    held.finish(rejected())
-
-    assert ("a", "another key") == lease(run, pool)
-    assert 1 == pool.get_stats("a")["total_requests"]
-    assert 0 == pool.get_stats("a")["active_requests"]
-
-
-def test_a_new_key_is_ready_at_once(run):
-    """Mended by hand, an entry that was set aside serves again, for everybody."""
-    pool = pool_of("a")
-    fail(run, pool, error=rejected())
-    pool.update("a", key="a better key")
-    with pool.lease(), pool.lease() as held:
-        assert "a better key" == held.key
-
-
-@pytest.mark.parametrize("change", [{"key": "a better key"}, {"base_url": "http://localhost"}])
-def test_the_end_of_an_old_call_says_nothing_about_a_new_key(run, change):
-    """A 401 to the old key does not set the new one aside; nor does its success prove it."""
-    pool = pool_of("a")
-    first, second = pool.take(), pool.take()
-    pool.update("a", **change)
-    first.finish(rejected())
-
-    assert "a" == lease(run, pool)[0]
-    fail(run, pool, error=throttled(60))
-    second.finish(None)
-    with pytest.raises(NoKeyAvailableError, match="rests for 60"):
-        lease(run, pool)
-    assert 0 == pool.get_stats()["active_requests"]
-
-
-def test_a_change_of_weight_wakes_nobody(run):
-    """Only another key or server is a new beginning."""
-    pool = pool_of("a")
-    fail(run, pool, error=throttled(60))
-    pool.update("a", weight=2, group="one", tiers=None)
-    with pytest.raises(NoKeyAvailableError, match="rests"):
-        lease(run, pool)
-
-
-# -- statistics ------------------------------------------------------------------------------
-
-
-def test_a_pool_has_statistics_of_its_own(run):
-    """For all entries, for one, as a report, and back to nothing for one or for all."""
-    pool = pool_of("ab")
-    lease(run, pool, "a")
-    fail(run, pool, "b", error=ValueError())
-    with pool.lease("b"):
-        stats = pool.get_stats()
-    all_of_them = (stats["total_requests"], stats["active_requests"], stats["endpoints_count"])
-
-    assert (2, 1, 2) == all_of_them
-    assert 1 == stats["endpoints"]["b"]["active_requests"]
-    assert {"ValueError": 1} == stats["errors_by_type"] == pool.get_stats("b")["errors_by_type"]
-    assert 1 == pool.get_stats("a")["successful_requests"]
-    assert 2 / 3 == pool.generate_report()["success_rate"]
-    assert ["a", "b"] == list(pool.generate_report(include_details=True)["endpoints"])
-    assert "success_rate" in str(pool.generate_report("a"))
-    pool.reset_stats("b")
-    assert 1 == pool.get_stats()["total_requests"]
-    pool.reset_stats()
-    assert 0 == pool.get_stats()["total_requests"]
 
 
 def test_a_pool_does_not_travel():

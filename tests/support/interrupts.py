@@ -11,9 +11,9 @@ from typing import Any
 __all__ = ["interrupted_everywhere"]
 
 # The interpreter looks for signals when a function begins, when it jumps back, and after the call
-# of a function that is not written in Python. What a trace function raises before the instruction
-# that follows has the same effect as a signal there.
-_LOOKS = ("RESUME", "JUMP_BACKWARD")
+# of a function that is not written in Python; not when a Python function returns. What a trace
+# function raises before the instruction that follows has the same effect as a signal there.
+_LOOKS = ("JUMP_BACKWARD", "CALL", "WITH_EXCEPT_START")
 _PACKAGE = "/resilience/"
 
 
@@ -44,9 +44,12 @@ class _Tracer:
         self.looks: dict[FrameType, str] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_back is not None:
+            self.looks.pop(frame.f_back, None)  # it calls a Python function
         if _PACKAGE not in frame.f_code.co_filename or "/tests/" in frame.f_code.co_filename:
             return None
         frame.f_trace_opcodes = True
+        self.looks[frame] = "RESUME"
         return self.trace
 
     def trace(self, frame: FrameType, event: str, _: Any) -> Any:
@@ -54,7 +57,7 @@ class _Tracer:
             if self.looks.pop(frame, None) and not self.place:
                 self.count(frame)
             name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
-            if name.startswith(_LOOKS) or self._calls_c(name):
+            if name.startswith(_LOOKS):
                 self.looks[frame] = name
         elif event == "return":
             self.looks.pop(frame, None)
@@ -67,8 +70,3 @@ class _Tracer:
             code = frame.f_code
             self.place = f"{code.co_qualname}:{frame.f_lineno}"
             raise KeyboardInterrupt
-
-    @staticmethod
-    def _calls_c(name: str) -> bool:
-        """Any call will do: after one of a Python function nobody looks, which is stricter."""
-        return name.startswith("CALL")

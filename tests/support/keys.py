@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
 
-from resilience import _clock
+from resilience import KeyPool, _clock
+from resilience._lease import Lease
 from tests.support.faults import HttpError
+from tests.support.run import Run
 
-__all__ = ["KeyServer", "rejected", "throttled"]
+__all__ = ["KeyServer", "failed_lease", "lease", "rejected", "throttled"]
 
 
 def throttled(seconds: float | None = None) -> HttpError:
@@ -54,3 +57,32 @@ class KeyServer:
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
+
+
+def lease(
+    run: Run, pool: KeyPool, *args: Any, error: BaseException | None = None, **options: Any
+) -> Any:
+    """Lease a key by hand, end the call with the error, if any, and give the name and the key."""
+
+    @run.function
+    def body(held: Lease) -> Any:
+        if error is not None:
+            raise error
+        return held.name, held.key
+
+    async def later() -> Any:
+        async with pool.lease(*args, **options) as held:
+            return await body(held)
+
+    def now() -> Any:
+        with pool.lease(*args, **options) as held:
+            return body(held)
+
+    return run.call(now if run.flavour == "sync" else later)
+
+
+def failed_lease(run: Run, pool: KeyPool, *args: Any, error: BaseException) -> None:
+    """Lease a key for a call that fails."""
+    with contextlib.suppress(type(error)):
+        lease(run, pool, *args, error=error)
+        raise AssertionError("the error did not come out")

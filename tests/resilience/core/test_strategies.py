@@ -79,14 +79,16 @@ def test_weighted_is_never_far_from_the_share(weights, rounds):
 def test_two_choices_looks_at_two_different_ones(count):
     """Each pair is as likely as any other, and the less loaded of the two is taken."""
     some = entries(*[1] * count)
-    for load, entry in enumerate(some):
+    ranked = some[::-1]  # the least loaded first
+    for load, entry in enumerate(ranked):
         entry.active = load
     draws = 60 * count * max(1, count - 1)
     pick = STRATEGIES["two-choices"]
     taken = Counter(pick(some, number / draws).name for number in range(draws))
     pairs = max(1, count * (count - 1))
     expected = {
-        entry.name: draws * 2 * (count - 1 - load) // pairs for load, entry in enumerate(some[:-1])
+        entry.name: draws * 2 * worse // pairs
+        for worse, entry in zip(range(count - 1, 0, -1), ranked, strict=False)
     }
 
     assert (expected or {"a": draws}) == taken
