@@ -134,6 +134,24 @@ def test_a_change_of_the_pool_wakes_whoever_waits(run, still, change):
     assert (0, {}) == (still.now, pool._waiters)
 
 
+@pytest.mark.parametrize("look", [1, 2])
+def test_no_change_is_missed_on_the_way_to_waiting(run, still, monkeypatch, look):
+    """A key that becomes ready just after a look at the pool, and before the wait, is not lost."""
+    pool, looks = resting_pool(seconds=3600), []
+    look_at = pool._try
+
+    def late(**request):
+        found = look_at(**request)
+        looks.append(found)
+        if look == len(looks):
+            pool.update("a", key="another key of a")
+        return found
+
+    monkeypatch.setattr(pool, "_try", late)
+
+    assert ("a", 0) == (asker(run, pool)(), still.now)
+
+
 def test_a_removed_entry_ends_the_wait_for_it(run, still):
     """Whoever waits for one by name is told that it is gone."""
     pool = resting_pool(seconds=3600)

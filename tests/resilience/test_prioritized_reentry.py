@@ -92,7 +92,12 @@ def test_a_thread_that_is_started_inside_needs_a_permit_of_its_own(queue):
 
     @prioritized(queue)
     def outer():
-        thread = threading.Thread(target=lambda: seen.append(pytest.raises(QueueFullError, outer)))
+        def refused():
+            with pytest.raises(QueueFullError) as caught:
+                outer()
+            seen.append(caught)
+
+        thread = threading.Thread(target=refused)
         thread.start()
         thread.join()
 
@@ -272,8 +277,7 @@ def test_trap_4_a_stream_holds_its_permit_to_the_end(run, queue):
     items = items_of(run, queue)
     stream = items()
     held = [queue.active]
-    for _ in stream:
-        held.append(queue.active)
+    held.extend(queue.active for _ in stream)
 
     assert [0, 1, 1, 1, 0] == [*held, queue.active]
 

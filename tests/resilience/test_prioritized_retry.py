@@ -12,8 +12,8 @@ from resilience import (
     PriorityQueue,
     QueueClosedError,
     QueueFullError,
-    priority,
     prioritized,
+    priority,
     retry,
 )
 from resilience.testing import FakeClock
@@ -253,7 +253,7 @@ def test_a_cancelled_retry_leaves_no_place_behind(clock):
 
     async def main():
         call = asyncio.create_task(fetch())
-        while not queue._away:
+        while not queue._away:  # noqa: ASYNC110 - until the attempt has failed
             await asyncio.sleep(0)
         drained = asyncio.create_task(queue.adrain())
         await asyncio.sleep(0)
@@ -317,7 +317,18 @@ def test_nested_retries_do_not_lose_the_outer_place(run, clock):
     for each in (call, *others):
         each.result()
 
-    assert ["inner", "inner", "outer", "a", "inner", "outer", "b", "inner", "outer", "c"] == held.ran
+    assert [
+        "inner",
+        "inner",
+        "outer",
+        "a",
+        "inner",
+        "outer",
+        "b",
+        "inner",
+        "outer",
+        "c",
+    ] == held.ran
     assert ({}, {}) == (outer_queue._away, inner_queue._away)
 
 

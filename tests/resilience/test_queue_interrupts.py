@@ -120,7 +120,9 @@ def test_trap_3_granted_in_the_moment_in_which_its_time_is_over(run):
         outcome = "served"
         run.until(lambda: second.done() or "second" in held.ran)
         if second.done():
-            outcome = type(pytest.raises(QueueTimeoutError, second.result).value)
+            with pytest.raises(QueueTimeoutError) as caught:
+                second.result()
+            outcome = caught.type
         held.let_all_go(second) if outcome == "served" else None
 
         assert outcome in ("served", QueueTimeoutError)

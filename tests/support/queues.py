@@ -44,9 +44,7 @@ class Held:
         """Begin a call and return when it is inside, waits or has ended."""
         inside, waiting = len(self.ran), self.queue.size
         call = self.run.start(self.function, name, *args, **kwargs)
-        self.run.until(
-            lambda: len(self.ran) > inside or self.queue.size > waiting or call.done()
-        )
+        self.run.until(lambda: len(self.ran) > inside or self.queue.size > waiting or call.done())
         return call
 
     def let_go(self, name: Any) -> None:
