@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from unittest.mock import AsyncMock, Mock
 
@@ -161,6 +162,18 @@ def test_a_nested_function(decorator, run):
 def test_a_partial(decorator, body, ask):
     """A partial keeps its arguments, and its shape is that of its function."""
     assert (1, 2) == ask(decorator(functools.partial(functools.partial(body, 1))), 2)
+
+
+def test_a_partial_in_a_class(decorator, body, ask):
+    """It is a method there from Python 3.14 on, and stays a plain attribute before."""
+
+    class Service:
+        method = decorator(functools.partial(body, 1))
+
+    service = Service()
+    bound = (service,) if sys.version_info >= (3, 14) else ()
+
+    assert (1, *bound) == ask(service.method)
 
 
 def test_a_bound_method(decorator, body, ask):

@@ -62,6 +62,11 @@ def test_a_function_must_take_the_key(function):
         pool_of("a")(function)
 
 
+def test_a_builtin_that_tells_no_parameters_is_believed():
+    """What has no signature may take anything."""
+    assert {"token": "key of a"} == pool_of("a").inject("token")(dict)()
+
+
 @pytest.mark.parametrize("parameter", ["", "api key", None, 3])
 def test_a_parameter_has_a_name(parameter):
     """A bad name is refused."""

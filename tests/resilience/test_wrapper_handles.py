@@ -95,8 +95,10 @@ def test_explain_knows_methods_and_refuses_strangers():
     class Service:
         method = prioritized(plain)
         other = retry(coroutine)
+        of_nobody = staticmethod(method)
 
     assert explain(Service.method) == explain(Service().method)
+    assert explain(Service.method) == explain(vars(Service)["of_nobody"])
     assert "coroutine (coroutine function)" in explain(Service().other)
     with pytest.raises(SettingsError, match="must be decorated"):
         explain(plain)

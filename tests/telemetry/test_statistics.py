@@ -18,7 +18,7 @@ from resilience import (
     resilient,
     retry,
 )
-from resilience.telemetry.statistics import all_statistics
+from resilience.telemetry.statistics import FOLD_AT, all_statistics
 from resilience.testing import FakeClock, no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import failing
@@ -117,6 +117,16 @@ def test_percentiles_are_close(run, name):
     assert pytest.approx(ranked[899], rel=0.02) == latency["p90"]
     assert pytest.approx(ranked[989], rel=0.02) == latency["p99"]
     assert ranked[-1] == pytest.approx(latency["max"])
+
+
+def test_many_calls_wait_for_nobody_who_looks(run, name):
+    """Latencies go to the histogram in batches, whether anybody asks for them or not."""
+    fetch = run.decorate(circuit_breaker(name=name), failing())
+    for _ in range(2 * FOLD_AT + 1):
+        fetch()
+
+    assert len(all_statistics()[name].pending) < FOLD_AT
+    assert 2 * FOLD_AT + 1 == get_stats(name)["total_requests"]
 
 
 def test_statistics_may_be_asked_in_three_ways(run):
