@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Protocol
 
-__all__ = ["renew_after"]
+__all__ = ["SharedLock", "renew_after"]
 
 
 class _Renewable(Protocol):
@@ -19,6 +20,26 @@ _objects: weakref.WeakSet[_Renewable] = weakref.WeakSet()
 def renew_after(thing: _Renewable) -> None:
     """Call `thing.renew_after_fork()` in every forked child, as long as the object lives."""
     _objects.add(thing)
+
+
+class SharedLock:
+    """A lock of a whole module, for what is seldom done; free in a forked child, whoever held it."""
+
+    __slots__ = ("__weakref__", "_lock")
+
+    def __init__(self) -> None:
+        self.renew_after_fork()
+        renew_after(self)
+
+    def renew_after_fork(self) -> None:
+        """Take a new lock."""
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def _renew_all() -> None:

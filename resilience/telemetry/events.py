@@ -8,11 +8,11 @@ A listener that fails never harms a call: its error is logged once.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from resilience._fork import SharedLock
 from resilience._secrets import log_failure
 
 __all__ = [
@@ -35,7 +35,7 @@ Outcome = Literal["success", "failure", "refused", "cancelled"]
 Listener = Callable[["Event"], object]
 
 _logger = logging.getLogger("resilience.telemetry")
-_lock = threading.Lock()
+_lock = SharedLock()
 _failed: set[int] = set()
 
 

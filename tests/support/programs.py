@@ -1,4 +1,4 @@
-"""Programs that are run in a process of their own."""
+"""Small programs in a process of their own: for what a test process cannot do to itself."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import subprocess
 import sys
 import textwrap
 
-__all__ = ["output_of"]
+__all__ = ["run_program"]
 
 
-def output_of(*parts: str, errors: str = "") -> list[str]:
-    """The words that a program prints; it must end well, and write these lines as errors.
+def run_program(text: str) -> list[str]:
+    """Run it with this Python, and return what it printed, in words.
 
-    Its parts may be indented each in its own way.
+    It must end by itself, with status 0 and nothing on standard error.
     """
-    done = subprocess.run(  # noqa: S603 - our own text
-        [sys.executable, "-c", "".join(map(textwrap.dedent, parts))],
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(text)],
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
 
-    assert (0, errors) == (done.returncode, done.stderr)
+    assert (0, "") == (done.returncode, done.stderr)
     return done.stdout.split()
