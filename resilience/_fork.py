@@ -23,7 +23,7 @@ def renew_after(thing: _Renewable) -> None:
 
 
 class SharedLock:
-    """A lock of a whole module, for what is seldom done; free in a forked child, whoever held it."""
+    """A lock of a whole module, for what is seldom done; free in a forked child."""
 
     __slots__ = ("__weakref__", "_lock")
 

@@ -11,6 +11,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
+from resilience import _fork
+from resilience._fork import SharedLock
 from resilience.errors import RefusedError
 from resilience.telemetry.events import Outcome
 from resilience.telemetry.histogram import Histogram
@@ -30,7 +32,7 @@ _MOST_TYPES = 100  # kinds of errors that are told apart; what comes later is "o
 _NEUTRAL = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 _registry: dict[str, CallStatistics] = {}
-_lock = threading.Lock()
+_lock = SharedLock()
 
 Live = Callable[[], dict[str, Any]]
 
@@ -53,10 +55,15 @@ class CallStatistics:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._lock = threading.Lock()
+        self.renew_after_fork()
+        _fork.renew_after(self)
         self.pending: deque[float] = deque()
         self._totals = Totals()
         self._live: dict[str, Live] = {}
+
+    def renew_after_fork(self) -> None:
+        """Take a new lock: the old one may have been held by a thread that does not exist here."""
+        self._lock = threading.Lock()
 
     def succeeded(self, seconds: float) -> None:
         """Count a call that returned after `seconds`."""

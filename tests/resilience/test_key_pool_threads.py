@@ -16,7 +16,7 @@ from resilience.testing import FakeClock, no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import HttpError
 from tests.support.keys import throttled
-from tests.support.programs import output_of
+from tests.support.programs import run_program
 
 
 def in_threads(number, work):
@@ -201,4 +201,4 @@ def test_trap_9_a_forked_child_begins_without_its_parents_calls():
         print(pool.get_stats()["active_requests"])
     """
 
-    assert ["a", "1", "0", "4", "0"] == output_of(program)
+    assert ["a", "1", "0", "4", "0"] == run_program(program)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import resilience
-from tests.support.programs import output_of
+from tests.support.programs import run_program
 
 
 def test_every_public_name_is_there():
@@ -29,7 +29,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_trap_9_importing_and_decorating_start_no_thread():
     """Nor do they look for `.env`: a program may import first, and fork or set up afterwards."""
-    assert ["1", "[]"] == output_of("""
+    assert ["1", "[]"] == run_program("""
         import sys
         import asyncio, dotenv, logging, wrapt
         opened = []

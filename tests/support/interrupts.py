@@ -23,18 +23,25 @@ def interrupted_everywhere(body: Callable[[], object]) -> Iterator[str]:
     Yields where it was, after the interruption has come out of the body; ends when the body runs
     to its end.
     """
+    _trace(body, -1)  # some versions of Python follow each instruction from the second time on
     for number in range(10_000):
-        tracer = _Tracer(number)
-        sys.settrace(tracer)
-        try:
-            body()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            sys.settrace(None)
-        if not tracer.place:
+        place = _trace(body, number)
+        if not place:
             return
-        yield tracer.place
+        yield place
+
+
+def _trace(body: Callable[[], object], number: int) -> str:
+    tracer = _Tracer(number)
+    sys._getframe().f_trace_opcodes = True  # from Python 3.12 on it must be so at `settrace`
+    sys.settrace(tracer)
+    try:
+        body()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(None)
+    return tracer.place
 
 
 class _Tracer:
@@ -66,7 +73,7 @@ class _Tracer:
     def count(self, frame: FrameType) -> None:
         """Interrupt, if this is the point whose turn it is."""
         self.left -= 1
-        if self.left < 0:
+        if self.left == -1:
             code = frame.f_code
             self.place = f"{code.co_qualname}:{frame.f_lineno}"
             raise KeyboardInterrupt

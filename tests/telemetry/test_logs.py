@@ -21,7 +21,7 @@ from resilience.testing import FakeClock, no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import failing
 from tests.support.keys import KeyServer, rejected, throttled
-from tests.support.programs import output_of
+from tests.support.programs import run_program
 
 RETRY = {
     "name": "fetch",
@@ -214,4 +214,4 @@ def test_it_is_quiet_unless_the_program_asks():
         "fetch: gave up after attempt 2: max_retries=1 is reached\n"
     )
 
-    assert ["failed", "failed"] == output_of(program, errors=lines)
+    assert ["failed", "failed"] == run_program(program, errors=lines)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
 
 from resilience.telemetry.statistics import CallStatistics
+from tests.support.programs import run_program
 
 
 def test_threads_lose_no_count():
@@ -54,3 +56,38 @@ def test_memory_is_bounded():
     assert (300, 600, 900) == tuple(
         stats[field] for field in ("input_tokens", "output_tokens", "total_tokens")
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot fork")
+def test_trap_9_a_forked_child_can_count_and_listen():
+    """Locks that another thread held at the fork are free there; what was counted is known."""
+    assert ["3", "2"] == run_program("""
+        import os
+        from resilience import get_stats, retry
+        from resilience.telemetry import events, statistics, subscribe
+
+        @retry(name="fetch", max_retries=0)
+        def fetch():
+            raise OSError
+
+        def fail():
+            try:
+                fetch()
+            except OSError:
+                return get_stats("fetch")["failed_requests"]
+
+        fail()
+        held = (events._lock, statistics._lock, statistics.statistics_of("fetch")._lock)
+        for lock in held:
+            lock.__enter__()  # as if another thread held it at this very moment
+        if os.fork() == 0:
+            subscribe(lambda event: None)
+            retry(name="another")(fetch)
+            fail()
+            print(fail(), flush=True)
+            os._exit(0)
+        os.wait()
+        for lock in held:
+            lock.__exit__(None, None, None)
+        print(fail())
+    """)

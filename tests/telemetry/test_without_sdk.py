@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.programs import output_of
+from tests.support.programs import run_program
 
 PROGRAM = """
     import asyncio, sys
@@ -40,7 +40,7 @@ PROGRAM = """
 
 def test_without_an_sdk_the_api_is_not_even_imported():
     """A program that has nothing to do with OpenTelemetry does not load it."""
-    assert ["[]"] == output_of(
+    assert ["[]"] == run_program(
         PROGRAM,
         """
         use_everything()
@@ -51,7 +51,7 @@ def test_without_an_sdk_the_api_is_not_even_imported():
 
 def test_trap_17_without_a_provider_the_api_is_not_asked():
     """A program that has imported the API alone, as libraries do, pays for no empty span."""
-    assert ["unasked"] == output_of(
+    assert ["unasked"] == run_program(
         PROGRAM,
         """
         from opentelemetry import context, trace
