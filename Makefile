@@ -11,7 +11,7 @@ COVERAGE ?= --cov --cov-report=term
 RUN = $(VENV)/bin/python -m
 export NO_MKDOCS_2_WARNING = 1
 
-TEST_TOOLS = test,otel,emulator,cli
+TEST_TOOLS = test,otel,async,s3,emulator,cli
 CHECK_TOOLS = $(TEST_TOOLS),lint,docs
 BENCH_TOOLS = $(TEST_TOOLS),bench
 
