@@ -18,6 +18,7 @@ __all__ = [
     "count_tokens",
     "digest",
     "expected_answer",
+    "expected_thoughts",
     "expected_vector",
     "prompt_text",
     "split_tokens",
@@ -78,6 +79,16 @@ def expected_answer(prompt: Prompt, *, seed: int = 0, choice: int = 0) -> str:
     code = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=32).digest()
     words = (_WORDS[byte & 63] for byte in code[6 : 14 + code[31] % 16])
     return f"{code[:6].hex()} {' '.join(words)}."
+
+
+def expected_thoughts(prompt: Prompt, *, seed: int = 0) -> str:
+    """Give what an emulated model that thinks says to itself about a prompt: 32 words.
+
+    Each word is one token.
+    """
+    text = f"{seed}\x1fthoughts\x1f{prompt_text(prompt)}"
+    code = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=32).digest()
+    return " ".join(_WORDS[byte & 63] for byte in code)
 
 
 @lru_cache(maxsize=256)

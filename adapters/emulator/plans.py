@@ -79,12 +79,10 @@ def make_plan(call: Call, verdict: Verdict, answer: Callable[[], Answer], wall: 
     if rule.fault in {"reset", "hang"}:
         nothing = Plan(None, [], b"", (), None, is_stream=False, ending=_ENDINGS[rule.fault])
         return replace(nothing, delay=rule.delay, timeout=rule.timeout)
-    if rule.fault in _INSTEAD:
-        plan = _plain(_INSTEAD[rule.fault](call, rule), headers)
-        return replace(plan, headers=headers + _extra(call, rule, verdict, wall), delay=rule.delay)
-    if rule.fault.isdecimal():
-        plan = _plain(call.provider.problem(_problem(rule, int(rule.fault)), call), headers)
-        return replace(plan, headers=headers + _extra(call, rule, verdict, wall), delay=rule.delay)
+    if rule.fault in _INSTEAD or rule.fault.isdecimal():
+        wait = verdict.retry_after if rule.fault == "limit" else rule.retry_after
+        plan = _plain(_INSTEAD.get(rule.fault, _status)(call, rule, wait), headers)
+        return replace(plan, headers=headers + _extra(call, rule, wait, wall), delay=rule.delay)
     return replace(_DAMAGES[rule.fault](call, rule, _plain(answer(), headers)), delay=rule.delay)
 
 
@@ -102,38 +100,43 @@ def _problem(rule: Rule, status: int) -> Problem:
     return Problem(status, rule.message, code=rule.code)
 
 
-# Faults that need no answer of the model.
+# Faults that need no answer of the model; the last argument is the time to wait, in seconds.
 
 
-def _quota(call: Call, rule: Rule) -> Answer:
+def _status(call: Call, rule: Rule, wait: float | None) -> Answer:
+    problem = replace(_problem(rule, int(rule.fault)), retry_after=wait)
+    return call.provider.problem(problem, call)
+
+
+def _quota(call: Call, rule: Rule, wait: float | None) -> Answer:
     code = rule.code or "insufficient_quota"
-    return call.provider.problem(Problem(429, rule.message, code=code), call)
+    return call.provider.problem(Problem(429, rule.message, code=code, retry_after=wait), call)
 
 
-def _limit(call: Call, _rule: Rule) -> Answer:
-    return call.provider.problem(Problem(429), call)
+def _limit(call: Call, _rule: Rule, wait: float | None) -> Answer:
+    return call.provider.problem(Problem(429, retry_after=wait), call)
 
 
-def _empty(call: Call, _rule: Rule) -> Answer:
+def _empty(call: Call, _rule: Rule, _wait: float | None) -> Answer:
     if call.stream:
         return Answer(200, events=(), content_type=call.provider.stream_type)
     return Answer(200)
 
 
-def _html(_call: Call, rule: Rule) -> Answer:
+def _html(_call: Call, rule: Rule, _wait: float | None) -> Answer:
     status = rule.status or 502
     return Answer(status, _HTML % status, content_type=b"text/html; charset=utf-8")
 
 
-def _error_in_200(call: Call, rule: Rule) -> Answer:
+def _error_in_200(call: Call, rule: Rule, _wait: float | None) -> Answer:
     return call.provider.soft_problem(_problem(rule, rule.status or 500), call)
 
 
-def _redirect(_call: Call, rule: Rule) -> Answer:
+def _redirect(_call: Call, rule: Rule, _wait: float | None) -> Answer:
     return Answer(rule.status or 307)
 
 
-_INSTEAD: dict[str, Callable[[Call, Rule], Answer]] = {
+_INSTEAD: dict[str, Callable[[Call, Rule, float | None], Answer]] = {
     "quota": _quota,
     "limit": _limit,
     "empty": _empty,
@@ -143,11 +146,10 @@ _INSTEAD: dict[str, Callable[[Call, Rule], Answer]] = {
 }
 
 
-def _extra(call: Call, rule: Rule, verdict: Verdict, wall: float) -> Headers:
+def _extra(call: Call, rule: Rule, wait: float | None, wall: float) -> Headers:
     """Give the headers that tell the client what to do next."""
     found: Headers = []
-    wait = verdict.retry_after if rule.fault == "limit" else rule.retry_after
-    if wait is not None:
+    if wait is not None and not call.provider.waits_in_body:
         found.append(_retry_after(wait, rule.retry_after_as, wall))
     if rule.should_retry is not None:
         found.append((b"x-should-retry", b"true" if rule.should_retry else b"false"))

@@ -52,12 +52,15 @@ class Problem:
         code: The error's code as OpenAI names it; None for the usual one of this status, empty
             for none at all.
         param: The parameter of the request that is at fault.
+        retry_after: Seconds that the client is told to wait, or None; for providers that say so in
+            the body.
     """
 
     status: int
     message: str | None = None
     code: str | None = None
     param: str | None = None
+    retry_after: float | None = None
 
 
 class Refusal(Exception):  # noqa: N818 - it is no fault of the program
@@ -187,6 +190,8 @@ class Provider:
         describe: Sets the model and whether a stream was asked for, from path and body.
         frame: Makes an event of its data.
         stream_type: The media type of a stream.
+        waits_in_body: Whether the time to wait stands in the body of an error (`retry_after` of the
+            `Problem`) in place of a header.
     """
 
     name: str
@@ -201,6 +206,7 @@ class Provider:
     describe: Callable[[Call], None]
     frame: Callable[[bytes], bytes] = server_sent_event
     stream_type: bytes = b"text/event-stream; charset=utf-8"
+    waits_in_body: bool = False
     _fixed: dict[str, dict[str, Operation]] = field(default_factory=dict, init=False, repr=False)
     _open: list[tuple[re.Pattern[str], Operation]] = field(
         default_factory=list, init=False, repr=False

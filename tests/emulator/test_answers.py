@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.emulator import expected_answer, expected_vector
-from adapters.emulator.answers import count_tokens, prompt_text, split_tokens
+from adapters.emulator.answers import (
+    count_tokens,
+    expected_thoughts,
+    prompt_text,
+    split_tokens,
+)
 
 
 def test_answers_belong_to_their_prompt() -> None:
@@ -68,3 +73,13 @@ def test_vectors_belong_to_their_text() -> None:
     assert 3 == len(
         {expected_vector("a", 8), expected_vector("b", 8), expected_vector("a", 8, seed=1)}
     )
+
+
+def test_thoughts_are_32_tokens_of_their_own() -> None:
+    """What a model thinks depends on the prompt and the seed, and is not what it says."""
+    thoughts = expected_thoughts("hi", seed=7)
+
+    assert 32 == count_tokens(thoughts)
+    assert expected_thoughts([{"role": "user", "content": "hi"}], seed=7) == thoughts
+    others = {expected_thoughts("ho", seed=7), expected_thoughts("hi"), expected_answer("hi")}
+    assert thoughts not in others
