@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.emulator import openai
+from adapters.emulator import claude, openai
 from adapters.emulator.protocol import Provider
 
 __all__ = ["PROVIDERS"]
@@ -13,5 +13,6 @@ PROVIDERS: Mapping[str, Provider] = {
     provider.name: provider
     for provider in [
         openai.PROVIDER,
+        claude.PROVIDER,
     ]
 }

@@ -1,0 +1,1 @@
+"""The API of Claude: messages, token counts, models, errors."""
