@@ -1,7 +1,7 @@
 """What an answer that is no result means: tables of status and code first, then the fields.
 
-The text of a message is never searched: a server error whose message says "quota" is still a
-server error. Pure; what comes in has not been masked, what goes out is.
+The text of a message never decides what an error is: a server error whose message says "quota" is
+still a server error. Pure; what comes in has not been masked, what goes out is.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from adapters.errors import (
     RequestTimeoutError,
     ServerError,
 )
+from resilience._bodies import read_body
 from resilience._hints import retry_after
 
 __all__ = [
@@ -117,7 +118,7 @@ def error_from_status(
         status_code=status,
         code=next(iter(said.words), None),
         body=body,
-        retry_after=_hint(cls, headers),
+        retry_after=_hint(cls, headers, body),
         retryable=_verdict(table, status, headers),
         **fields,
     )
@@ -134,8 +135,13 @@ def error_inside(table: ErrorTable, body: Any, forms: tuple[str, ...] = ()) -> A
     if cls is None:
         cls = ServerError if said.status is None else _class_of(said.status)
     fields: dict[str, Any] = {"phase": "server"} if cls is RequestTimeoutError else {}
-    message = said.message or "the answer is an error"
-    return cls(message, code=next(iter(said.words), None), body=body, **fields)
+    return cls(
+        said.message or "the answer is an error",
+        code=next(iter(said.words), None),
+        body=body,
+        retry_after=_hint(cls, {}, body),
+        **fields,
+    )
 
 
 def redirect_error(status: int, headers: Headers, forms: tuple[str, ...] = ()) -> AdapterError:
@@ -222,13 +228,10 @@ def _class_of(status: int) -> type[AdapterError]:
     return STATUS_ERRORS.get(status, default)
 
 
-def _hint(cls: type[AdapterError], headers: Headers) -> float | None:
+def _hint(cls: type[AdapterError], headers: Mapping[str, str], body: Any) -> float | None:
     """Read how long to wait; the resets of limits count only where a limit was the reason."""
-    if issubclass(cls, RateLimitError):
-        return retry_after(headers.items())
-    return retry_after(
-        (name, text) for name, text in headers.items() if name.lower().startswith("retry-after")
-    )
+    limited = issubclass(cls, RateLimitError)
+    return retry_after(headers.items(), read_body(body), limited=limited)
 
 
 def _verdict(table: ErrorTable, status: int, headers: Headers) -> bool | None:

@@ -116,6 +116,35 @@ def test_how_long_to_wait(seconds: float | None, status: int, headers: dict[str,
     assert seconds == error_of(status, **headers).retry_after
 
 
+@pytest.mark.parametrize(
+    ("seconds", "status", "message"),
+    [
+        (62.5, 429, "Rate limit reached. Please try again in 1m2.5s."),
+        (None, 429, "Please try again later."),
+        (None, 500, "Please try again in 1m2.5s."),
+    ],
+)
+def test_a_message_may_say_how_long_to_wait(seconds: float | None, status: int, message: str):
+    """Where no header does, and a limit was the reason."""
+    assert seconds == error_of(status, openai_body(message=message)).retry_after
+
+
+def test_headers_go_before_the_body():
+    """They are meant for programs."""
+    body = openai_body(message="Please try again in 20ms.")
+
+    assert 56 == error_of(429, body, retry_after="56").retry_after
+
+
+def test_an_error_inside_an_answer_says_how_long_to_wait():
+    """There are no headers of its own there: its body is all that it has."""
+    error = {"code": "rate_limit_exceeded", "message": "Please try again in 20ms."}
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "38.5s"}
+
+    assert 0.02 == error_inside(OPENAI_ERRORS, {"error": error}).retry_after
+    assert 38.5 == error_inside(OPENAI_ERRORS, {"error": {"details": [info]}}).retry_after
+
+
 def test_a_date_says_how_long_to_wait():
     """`Retry-After` may be a date; the wait is counted from now, on the toolkit's clock."""
     with FakeClock():

@@ -121,6 +121,39 @@ def test_a_quota_that_is_used_up_is_of_the_key(status):
 
 
 @pytest.mark.parametrize(
+    ("attributes", "kind"),
+    [
+        # The code goes before the type, and the detail before both.
+        (
+            {"body": {"code": "rate_limit_exceeded", "type": "insufficient_quota"}, "status": 403},
+            "rate_limit",
+        ),
+        ({"body": {"error": {"code": "insufficient_quota"}}, "status": 429}, "key"),
+        # A word that merely repeats its status says nothing where there is another one.
+        ({"body": {"type": "invalid_request_error"}, "status": 500}, "transient"),
+        ({"body": {"type": "invalid_request_error"}}, "permanent"),
+        ({"body": {"type": "invalid_request_error"}, "status": 200}, "permanent"),
+        ({"body": {"error": "busy", "error_type": "Overloaded"}}, "rate_limit"),
+        # A status inside the body counts where there is none outside.
+        ({"body": {"error": {"code": 404}}}, "permanent"),
+        ({"body": {"error": {"code": 404}}, "status": 200}, "permanent"),
+        ({"body": {"error": {"code": 404}}, "status": 503}, "transient"),
+        ({"body": {"code": 1001, "type": "invalid_request_error"}}, "permanent"),
+        ({"body": {"code": True}}, "transient"),
+        # The first body that says something.
+        ({"body": {}, "details": {"error": {"code": 429}}}, "rate_limit"),
+        ({"body": None, "details": {"error": {"code": 429}}}, "rate_limit"),
+        # Words for people are not searched.
+        ({"body": {"message": "insufficient_quota"}, "status": 429}, "rate_limit"),
+        ({"body": "insufficient_quota", "status": 429}, "rate_limit"),
+    ],
+)
+def test_a_word_may_say_more_than_the_status(attributes, kind):
+    """Read from the body, wherever a library keeps what it has parsed."""
+    assert kind == classify(ToldError(**attributes)).kind
+
+
+@pytest.mark.parametrize(
     "error",
     [asyncio.CancelledError(), KeyboardInterrupt(), SystemExit(503), GeneratorExit()],
     ids=lambda error: type(error).__name__,
@@ -237,7 +270,18 @@ class OddMapping(dict):
     items = [1, 2, 3].copy
 
 
-NAMES = ["response", "headers", "status_code", "status", "code", "retryable", "retry_after"]
+NAMES = [
+    "body",
+    "details",
+    "error",
+    "response",
+    "headers",
+    "status_code",
+    "status",
+    "code",
+    "retryable",
+    "retry_after",
+]
 ODD = [Raising(), object(), OddMapping(), [], {}, {"ResponseMetadata": 5}, print, {"items": 1}]
 
 
