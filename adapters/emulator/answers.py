@@ -18,10 +18,12 @@ __all__ = [
     "count_tokens",
     "digest",
     "expected_answer",
+    "expected_score",
     "expected_thoughts",
     "expected_vector",
     "prompt_text",
     "split_tokens",
+    "token_id",
 ]
 
 # 64 words, so that six bits choose one.
@@ -109,6 +111,16 @@ def expected_vector(text: str, dimensions: int = 1536, *, seed: int = 0) -> tupl
     length = math.hypot(*values) or 1.0
     packed = struct.pack(f"<{dimensions}f", *[value / length for value in values])
     return struct.unpack(f"<{dimensions}f", packed)
+
+
+def expected_score(query: str, text: str, *, seed: int = 0) -> float:
+    """Give how well a text answers a query: a number from 0 to 1 that depends on both alone."""
+    return int(digest("score", seed, query, text), 16) / 16**16
+
+
+def token_id(token: str) -> int:
+    """Give the number of a token: from 5 on, since the first ones mark beginnings and ends."""
+    return 5 + int(digest("token", token, size=4), 16) // 4
 
 
 def split_tokens(text: str) -> list[str]:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from adapters.emulator.answers import digest
 from adapters.emulator.control import control_routes
@@ -29,11 +29,15 @@ __all__ = ["make_app"]
 
 def make_app(state: EmulatorState) -> Starlette:
     """Make the application for a state."""
-    mounts = [
-        Mount(f"/{provider.name}", app=_Endpoint(provider, state))
-        for provider in PROVIDERS.values()
-    ]
-    return Starlette(routes=[*mounts, Mount("/_emulator", routes=control_routes(state))])
+    endpoints = {f"/{provider.name}": _Endpoint(provider, state) for provider in PROVIDERS.values()}
+    return Starlette(
+        routes=[
+            *(Mount(path, app=endpoint) for path, endpoint in endpoints.items()),
+            # A base URL without a path is asked as it is: some servers answer there.
+            *(Route(path, endpoint=endpoint) for path, endpoint in endpoints.items()),
+            Mount("/_emulator", routes=control_routes(state)),
+        ]
+    )
 
 
 class _Endpoint:
@@ -46,6 +50,7 @@ class _Endpoint:
         self._provider = provider
         self._state = state
         self._root = f"/{provider.name}{provider.base_path}"
+        self._home = "" if provider.base_path else "/"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived = time.monotonic()
@@ -65,7 +70,7 @@ class _Endpoint:
         call = Call(
             self._provider,
             scope["method"],
-            path[len(self._root) :] if path.startswith(self._root) else "",
+            (path[len(self._root) :] or self._home) if path.startswith(self._root) else "",
             dict(scope["headers"]),
             body,
             scope["query_string"],

@@ -46,13 +46,22 @@ def refuse(message: str, param: str | None = None, code: str | None = None) -> N
 
 
 def check_body(
-    body: Mapping[str, object], table: Mapping[str, Check], required: Iterable[str]
+    body: Mapping[str, object],
+    table: Mapping[str, Check],
+    required: Iterable[str],
+    *,
+    open_ended: bool = False,
 ) -> None:
-    """Check a body against a table; null stands for a parameter that is left out."""
+    """Check a body against a table; null stands for a parameter that is left out.
+
+    Parameters that the table does not name are refused, or passed over where it is `open_ended`.
+    """
     for name in required:
         require(body, name, name)
     for name, value in body.items():
         if name not in table:
+            if open_ended:
+                continue
             refuse(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
         if value is not None:
             table[name](name, value)

@@ -90,6 +90,7 @@ _ENDINGS: dict[str, Ending] = {"reset": "reset", "hang": "hang"}
 
 
 def _plain(answer: Answer, headers: Headers) -> Plan:
+    headers = [*headers, *answer.headers]
     if answer.events is None:
         pieces, length = (answer.body,), len(answer.body)
         return Plan(answer.status, headers, answer.content_type, pieces, length, is_stream=False)

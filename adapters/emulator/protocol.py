@@ -132,12 +132,14 @@ class Answer:
         body: The whole body of a plain answer.
         events: The framed events of a stream, end marker included, or None for a plain answer.
         content_type: The media type.
+        headers: More headers, beside those that each answer of the provider has.
     """
 
     status: int = 200
     body: bytes = b""
     events: tuple[bytes, ...] | None = None
     content_type: bytes = b"application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     @staticmethod
     def of_json(value: object, status: int = 200) -> Answer:

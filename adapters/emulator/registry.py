@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.emulator import claude, openai
+from adapters.emulator import claude, llvm, openai, ovms, tei, tgi
 from adapters.emulator.protocol import Provider
 
 __all__ = ["PROVIDERS"]
@@ -14,5 +14,9 @@ PROVIDERS: Mapping[str, Provider] = {
     for provider in [
         openai.PROVIDER,
         claude.PROVIDER,
+        tgi.PROVIDER,
+        tei.PROVIDER,
+        llvm.PROVIDER,
+        ovms.PROVIDER,
     ]
 }

@@ -21,7 +21,13 @@ from adapters.emulator.checks import (
 from adapters.emulator.openai_style.models import Model, Models, find_model
 from adapters.emulator.protocol import Answer, Call, Operation
 
-__all__ = ["TEXTS_OR_TOKENS", "as_inputs", "embeddings_operation", "input_text"]
+__all__ = [
+    "TEXTS_OR_TOKENS",
+    "as_inputs",
+    "base64_vector",
+    "embeddings_operation",
+    "input_text",
+]
 
 _MOST_INPUTS = 2048
 _MOST_TOKENS = 300_000
@@ -67,7 +73,7 @@ def _embeddings(models: Models, call: Call) -> Answer:
     dimensions = _dimensions(body, model)
     inputs = as_inputs(body["input"])
     tokens = _count(inputs, model)
-    encode = _base64 if body.get("encoding_format") == "base64" else list
+    encode = base64_vector if body.get("encoding_format") == "base64" else list
     data = [
         {
             "object": "embedding",
@@ -108,6 +114,6 @@ def _count(inputs: Sequence[str | list[int]], model: Model) -> int:
     return sum(counts)
 
 
-def _base64(vector: Sequence[float]) -> str:
+def base64_vector(vector: Sequence[float]) -> str:
     """Write 32-bit floats, little end first."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
