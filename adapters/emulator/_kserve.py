@@ -63,12 +63,17 @@ def _infer(call: Call) -> Answer:
     if not isinstance(inputs, list) or not all(isinstance(item, dict) for item in inputs):
         refuse_tensor("Missing inputs in request")
     outputs = run(model, list(_decoded(inputs, rest)), call.seed)
-    wanted = {str(item.get("name")): item for item in body.get("outputs") or ()}
+    asked = body.get("outputs")
+    wanted = {
+        str(item.get("name")): item
+        for item in (asked if isinstance(asked, list) else ())
+        if isinstance(item, dict)
+    }
     kept = [tensor for tensor in outputs if not wanted or tensor.name in wanted]
     head: dict[str, Any] = {"model_name": model.name, "model_version": "1"}
     if body.get("id") is not None:
         head["id"] = body["id"]
-    all_binary = bool((body.get("parameters") or {}).get("binary_data_output"))
+    all_binary = bool(_parameters(body).get("binary_data_output"))
     return _written(head, kept, wanted, all_binary=all_binary)
 
 
@@ -85,6 +90,11 @@ def _parts(call: Call) -> tuple[dict[str, Any], bytes]:
     return body, call.body[length:]
 
 
+def _parameters(item: Mapping[str, Any]) -> dict[str, Any]:
+    found = item.get("parameters")
+    return found if isinstance(found, dict) else {}
+
+
 def _decoded(inputs: list[dict[str, Any]], rest: bytes) -> Iterator[Tensor]:
     place = 0
     for item in inputs:
@@ -92,7 +102,9 @@ def _decoded(inputs: list[dict[str, Any]], rest: bytes) -> Iterator[Tensor]:
             yield decode_json(item)
             continue
         # One input alone may leave its size out.
-        size = (item.get("parameters") or {}).get("binary_data_size", len(rest) - place)
+        size = _parameters(item).get("binary_data_size", len(rest) - place)
+        if not isinstance(size, int) or size < 0:
+            refuse_tensor("Invalid binary_data_size")
         yield decode_binary(item, rest[place : place + size])
         place += size
     if place != len(rest):
@@ -108,7 +120,7 @@ def _written(
 ) -> Answer:
     described, blobs = [], []
     for tensor in tensors:
-        own = (wanted.get(tensor.name, {}).get("parameters") or {}).get("binary_data", all_binary)
+        own = _parameters(wanted.get(tensor.name, {})).get("binary_data", all_binary)
         item = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
         if own or tensor.datatype == "FP16":
             blobs.append(encode_binary(tensor))

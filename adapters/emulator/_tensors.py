@@ -121,4 +121,7 @@ def encode_binary(tensor: Tensor) -> bytes:
     """Write a tensor's elements, little end first."""
     if tensor.datatype == "BYTES":
         return b"".join(struct.pack("<I", len(element)) + element for element in tensor.data)
-    return struct.pack(f"<{len(tensor.data)}{_LETTERS[tensor.datatype]}", *tensor.data)
+    try:
+        return struct.pack(f"<{len(tensor.data)}{_LETTERS[tensor.datatype]}", *tensor.data)
+    except (struct.error, OverflowError):
+        refuse_tensor("The result does not fit its datatype")

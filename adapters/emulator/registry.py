@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.emulator import claude, llvm, openai, ovms, tei, tgi
+from adapters.emulator import claude, llvm, opea, openai, ovms, tei, tgi
 from adapters.emulator.protocol import Provider
 
 __all__ = ["PROVIDERS"]
@@ -18,5 +18,6 @@ PROVIDERS: Mapping[str, Provider] = {
         tei.PROVIDER,
         llvm.PROVIDER,
         ovms.PROVIDER,
+        opea.PROVIDER,
     ]
 }
