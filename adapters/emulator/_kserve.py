@@ -121,7 +121,8 @@ def _written(
     described, blobs = [], []
     for tensor in tensors:
         own = _parameters(wanted.get(tensor.name, {})).get("binary_data", all_binary)
-        item = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+        item: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype}
+        item["shape"] = list(tensor.shape)
         if own or tensor.datatype == "FP16":
             blobs.append(encode_binary(tensor))
             item["parameters"] = {"binary_data_size": len(blobs[-1])}

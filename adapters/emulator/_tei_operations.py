@@ -211,7 +211,7 @@ def predict(call: Call) -> Answer:
     given = call.data.get("inputs")
     check_body(call.data, {**_OPTIONS, "inputs": _predictable}, ("inputs",), open_ended=True)
     is_batch = isinstance(given, list) and bool(given) and isinstance(given[0], list)
-    rows = given if is_batch else [given]
+    rows: list[Any] = given if isinstance(given, list) and is_batch else [given]
     check_size(len(rows) if given else 0)
     texts = ["\n".join(row) if isinstance(row, list) else str(row) for row in rows]
     found = [_labelled(call, text) for text in texts]

@@ -133,7 +133,9 @@ def _score(call: Call) -> Answer:
     check_body(
         call.data, {"text_1": _TEXTS, "text_2": _TEXTS}, ("text_1", "text_2"), open_ended=True
     )
-    first, second = as_inputs(call.data["text_1"]), as_inputs(call.data["text_2"])
+    first, second = (
+        [input_text(item) for item in as_inputs(call.data[name])] for name in ("text_1", "text_2")
+    )
     if len(first) not in {1, len(second)}:
         refuse("Input lengths must be either 1:1, 1:N or N:N", "text_2")
     pairs = list(zip(first * (len(second) // len(first)), second, strict=True))
@@ -149,7 +151,7 @@ def _rerank(call: Call) -> Answer:
     table = {"query": string(), "documents": array(string(), low=1), "top_n": integer(0)}
     check_body(call.data, table, ("query", "documents"), open_ended=True)
     query, documents = call.data["query"], call.data["documents"]
-    results = [
+    results: list[dict[str, Any]] = [
         {
             "index": index,
             "document": {"text": text, "multi_modal": None},

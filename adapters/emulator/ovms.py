@@ -135,7 +135,8 @@ def _rerank(call: Call) -> Answer:
         raise Refusal(Problem(400, f"Number of documents exceeds {_MOST_DOCUMENTS}"))
     results: list[dict[str, Any]] = []
     for index, text in enumerate(documents):
-        result = {"index": index, "relevance_score": expected_score(query, text, seed=call.seed)}
+        result: dict[str, Any] = {"index": index}
+        result |= {"relevance_score": expected_score(query, text, seed=call.seed)}
         if call.data.get("return_documents"):
             result["document"] = {"text": text}
         results.append(result)
