@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from resilience import _clock
 from resilience._circuit_breaker import CircuitBreaker
 from resilience._context import check_deadline, deadlines
+from resilience._lease import counts_elsewhere
 from resilience._marks import mark, marked
 from resilience._retry_options import On
 from resilience._rules import check, fail
@@ -179,22 +180,24 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
     """Return `inner` behind one breaker; while it is closed and well, no lock is taken."""
     machine, streams, name = breaker.machine, site.streams, site.name
     always, timed = machine.rules.windowed, breaker.slow_from is not None
-    tells = "retry" in site.outside
+    tells, leases = "retry" in site.outside, "key_pool" in site.outside
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use:
             check_deadline(name)
         permit = machine.permit if machine.closed else breaker.admit()
         started = _clock.now() if timed else None
+        elsewhere = leases and counts_elsewhere(kwargs)
         try:
             result = inner(*args, **kwargs)
         except BaseException as error:
-            breaker.record(permit, error, started)
-            if tells:
+            breaker.record(permit, error, started, elsewhere=elsewhere)
+            if tells and not elsewhere:
                 _tell_retry(error, breaker)
             raise
         if streams:
-            result.on_end(partial(breaker.record, permit, started=started))
+            record = partial(breaker.record, permit, started=started, elsewhere=elsewhere)
+            result.on_end(record)
         elif machine.failures or always or not machine.closed:
             breaker.record(permit, None, started)
         return result
@@ -213,22 +216,24 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
     """Return the coroutine function `inner` behind one breaker; as `_sync`, but for `await`."""
     machine, streams, name = breaker.machine, site.streams, site.name
     always, timed = machine.rules.windowed, breaker.slow_from is not None
-    tells = "retry" in site.outside
+    tells, leases = "retry" in site.outside, "key_pool" in site.outside
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use:
             check_deadline(name)
         permit = machine.permit if machine.closed else breaker.admit()
         started = _clock.now() if timed else None
+        elsewhere = leases and counts_elsewhere(kwargs)
         try:
             result = await inner(*args, **kwargs)
         except BaseException as error:
-            breaker.record(permit, error, started)
-            if tells:
+            breaker.record(permit, error, started, elsewhere=elsewhere)
+            if tells and not elsewhere:
                 _tell_retry(error, breaker)
             raise
         if streams:
-            result.on_end(partial(breaker.record, permit, started=started))
+            record = partial(breaker.record, permit, started=started, elsewhere=elsewhere)
+            result.on_end(record)
         elif machine.failures or always or not machine.closed:
             breaker.record(permit, None, started)
         return result

@@ -124,14 +124,20 @@ class CircuitBreaker:
         return permit
 
     def record(
-        self, permit: int, error: BaseException | None, started: float | None = None
+        self,
+        permit: int,
+        error: BaseException | None,
+        started: float | None = None,
+        *,
+        elsewhere: bool = False,
     ) -> None:
         """Take the outcome of a call: the exception that it raised, or None for a success.
 
-        `started` is when the call began, where slow calls count.
+        `started` is when the call began, where slow calls count; `elsewhere` says that a failure
+        counts in another circuit, and so not in this one.
         An answer that was admitted before the last change of state changes nothing.
         """
-        if error is not None and not self._is_counted(error):
+        if error is not None and (elsewhere or not self._is_counted(error)):
             self.machine.release(permit)
             return
         now = _clock.now()

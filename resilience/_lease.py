@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
 from resilience._marks import mark, marked, read_quietly, set_quietly
+from resilience._pool_gate import passage_of
 from resilience._secrets import fingerprint
 from resilience.errors import RefusedError
 
 if TYPE_CHECKING:
-    from resilience._core.keys import Entry
     from resilience._key_pool import KeyPool
-    from resilience._pool_entries import Secret
+    from resilience._pool_choice import KeyChoice
+    from resilience._pool_member import Member
 
-__all__ = ["Lease", "LeaseLapsedError", "LeaseRequest", "carry_waking"]
+__all__ = ["Lease", "LeaseLapsedError", "LeaseRequest", "carry_waking", "counts_elsewhere"]
 
 
 class LeaseLapsedError(RefusedError):
@@ -32,15 +33,28 @@ class Lease:
         base_url: The server that this entry stands for, or None.
     """
 
-    __slots__ = ("_began", "_entry", "_open", "_pool", "_secret", "base_url", "key", "name")
+    __slots__ = (
+        "_open",
+        "_pool",
+        "base_url",
+        "began",
+        "entry",
+        "key",
+        "member",
+        "name",
+        "passage",
+        "secret",
+    )
 
-    def __init__(self, pool: KeyPool, entry: Entry, secret: Secret) -> None:
+    def __init__(self, pool: KeyChoice, member: Member, now: float) -> None:
         self._pool = pool
-        self._entry = entry
-        self._secret = secret
-        self._began = _clock.now()
         self._open = True
-        self.name = entry.name
+        self.member = member
+        self.entry = member.entry
+        self.secret = secret = member.secret
+        self.passage = passage_of(member) if pool.enabled else None
+        self.began = now
+        self.name = member.entry.name
         self.key = secret.key
         self.base_url = secret.base_url
 
@@ -48,13 +62,16 @@ class Lease:
         """Make sure that the entry may still be used; the call is about to be sent.
 
         Raises:
-            LeaseLapsedError: if it rests by now.
+            LeaseLapsedError: if it rests by now, or its circuit has opened.
         """
         now = _clock.now()
-        if self._entry.rests_for and self._entry.wait(now):
+        if self.entry.rests_for and self.entry.wait(now) and self._pool.enabled:
             msg = f"key {self.name!r} rests by now"
-            raise LeaseLapsedError(msg, name=self.name, retry_after=self._entry.wait(now))
-        self._began = now
+            raise LeaseLapsedError(msg, name=self.name, retry_after=self.entry.wait(now))
+        if self.passage is not None and not self.passage.is_open and self._pool.enabled:
+            msg = f"the circuit of key {self.name!r} has opened"
+            raise LeaseLapsedError(msg, name=self.name, retry_after=self.entry.circuit_wait(now))
+        self.began = now
 
     def finish(self, error: BaseException | None) -> None:
         """Give the key back and report what became of the call; a second time changes nothing."""
@@ -62,7 +79,7 @@ class Lease:
             self._open = False
             if error is not None:
                 forget_waking(error)
-            self._pool.settle(self._entry, self._secret, self._began, error)
+            self._pool.settle(self, error)
 
     def __repr__(self) -> str:
         shown = "no key" if self.key is None else f"key {fingerprint(self.key)}"
@@ -71,6 +88,14 @@ class Lease:
     def __reduce__(self) -> str:
         msg = "a lease holds a secret and cannot be pickled"
         raise TypeError(msg)
+
+
+def counts_elsewhere(arguments: dict[str, Any]) -> bool:
+    """Return whether a call with these arguments has a lease whose entry has its own circuit."""
+    return any(
+        type(value) is Lease and value.passage is not None and value.passage.has_circuit
+        for value in arguments.values()
+    )
 
 
 def carry_waking(error: BaseException, waking: float | None, earliest: float | None) -> None:

@@ -1,74 +1,50 @@
-"""The entries of a key pool: what can be asked, added, changed and removed while it works."""
+"""The entries of a key pool: what can be added, changed and removed while it works."""
 
 from __future__ import annotations
 
-import copy
 import threading
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from resilience import _secrets
+from resilience._circuit_breaker import CircuitBreaker
 from resilience._context import Priority, as_priority
-from resilience._core.keys import Entry, KeyRing
+from resilience._core.key_entry import Entry
+from resilience._core.keys import KeyRing
+from resilience._pool_member import (
+    LIMITS,
+    Member,
+    Secret,
+    check_limits,
+    check_line,
+    make_breaker,
+    naming,
+    wants_breaker,
+)
 from resilience._rules import check, fail
 from resilience._waiters import Waiter
 from resilience.settings import reject_unknown
-from resilience.telemetry.report import Report, report_of
-from resilience.telemetry.statistics import CallStatistics, Totals
 
-__all__ = ["Candidate", "KeyEntries", "Secret", "entries_of"]
+__all__ = ["KeyEntries", "entries_of"]
 
-_SETTINGS = ("weight", "tiers", "group", "base_url", "key")
-
-
-class Candidate(NamedTuple):
-    """What a user's strategy sees of an entry.
-
-    Attributes:
-        active: Calls that run on it.
-        queued: Calls that wait for it.
-        last_used: When it was handed out last, in seconds of the monotonic clock, or None.
-        average_latency: Seconds, a moving average; 0 before the first answer.
-    """
-
-    name: str
-    active: int
-    queued: int
-    weight: float
-    tiers: frozenset[Priority] | None
-    last_used: float | None
-    average_latency: float
-
-
-class Secret:
-    """A key and its server, out of the reach of `vars()`, `repr` and pickle."""
-
-    __slots__ = ("base_url", "key")
-
-    def __init__(self, key: str | None, base_url: str | None) -> None:
-        self.key = key
-        self.base_url = base_url
-
-    def __repr__(self) -> str:
-        return "<hidden>"
-
-    def __reduce__(self) -> str:
-        msg = "a key pool holds secrets and cannot be pickled"
-        raise TypeError(msg)
+_OWN = frozenset({"base_url", "group", "key", "tiers", "weight"})
 
 
 class KeyEntries:
     """Management of a pool; every method is thread-safe and may run while keys are leased."""
 
     name: str
-    _lock: threading.Lock
     _ring: KeyRing
-    _secrets: dict[str, Secret]
-    _statistics: dict[str, CallStatistics]
+    _members: dict[str, Member]
+    _limits: dict[str, Any]  # those of the pool, which hold for every entry without its own
+    _servers: Counter[str | None]  # how many entries stand for each
     _waiters: dict[Waiter, None]  # in order of arrival
-    _added: int
+    # Re-entrant: in any step the garbage collector may close a forgotten stream, and that gives a
+    # lease of this very pool back, in the thread that holds the lock. No step minds.
+    _lock: threading.RLock
+    _changes: threading.Lock  # held around a whole change of entries; taken before the other one
 
     def add(
         self,
@@ -79,6 +55,7 @@ class KeyEntries:
         tiers: Iterable[Priority | int | str] | None = None,
         group: str | None = None,
         base_url: str | None = None,
+        **settings: Any,
     ) -> None:
         """Add an entry.
 
@@ -90,120 +67,144 @@ class KeyEntries:
             tiers: The priorities that it serves (None: all).
             group: Entries of one group share one account's quota and rest together (None).
             base_url: The server that this entry stands for (None: the caller's own).
+            settings: Limits of its own, in place of those of the pool: those of `PriorityQueue`
+                (its own line; `max_concurrent_requests=None`, the default, is none), those of
+                `CircuitBreaker` (its own circuit), `initial_retry_delay` and `max_retry_delay`.
 
         Raises:
-            SettingsError: for a value that breaks its rule; the message never shows the key.
+            SettingsError: for a value that breaks its rule; it names the entry and never the key.
         """
         check("entry", name)
-        if name in self:
-            fail("name", "must be new in the pool", name)
-        _check_key(key, base_url)
-        check("weight", weight)
-        check("group", group)
-        served = _served(tiers)
+        reject_unknown(settings, _OWN | LIMITS, "KeyPool.add")
+        with naming(name):
+            _check_key(key, base_url)
+            check("weight", weight)
+            check("group", group)
+            served = _served(tiers)
+            check_limits(settings, self._limits)
+            check_line(settings, self._limits | settings)
         if key is not None:
             _secrets.remember(key)
-        with self._lock:
-            self._added += 1
-            self._ring.entries[name] = Entry(name, weight, served, group, self._added)
-            self._secrets[name] = Secret(key, base_url)
-            self._statistics[name] = CallStatistics(name)
-            self._statistics[name].watch("entry", partial(self._live, name))
+        entry = Entry(name, weight, served, group)
+        member = Member(entry, Secret(key, base_url), settings)
+        with self._changes:
+            if name in self:
+                fail("name", "must be new in the pool", name)
+            member.limit(self.name, self._limits | settings, settings)
+            self._equip(member, afresh=True)
+            with self._lock:
+                self._ring.add(entry)
+                self._members[name] = member
+            self._serve((), (base_url,))
         self._wake_all()
 
     def update(self, name: str, **settings: Any) -> None:
         """Change settings of an entry: those of `add`. A new key or server is ready at once.
 
         Calls that run with the old one end as they would; how, says nothing about the new one.
+        A higher limit wakes those who wait at once, a lower one lets the running ones finish;
+        without a limit any more, those who wait go on at once. Calls that run when an entry gets
+        its first limit are not counted. New settings of the circuit begin with a closed one.
 
         Raises:
-            SettingsError: for an unknown entry or setting, or a value that breaks its rule.
+            SettingsError: for an unknown entry or setting, or a value that breaks its rule;
+                nothing is changed then.
         """
-        reject_unknown(settings, _SETTINGS, "KeyPool.update")
-        entry, secret = self._entry(name), self._secrets[name]
-        key = settings.get("key", secret.key)
-        base_url = settings.get("base_url", secret.base_url)
-        _check_key(key, base_url)
-        check("weight", settings.get("weight", entry.weight))
-        check("group", settings.get("group"))
-        tiers = _served(settings["tiers"]) if "tiers" in settings else entry.tiers
-        if key is not None:
-            _secrets.remember(key)
-        with self._lock:
-            entry.weight = settings.get("weight", entry.weight)
-            entry.group = settings.get("group", entry.group)
-            entry.tiers = tiers
-            if "key" in settings or "base_url" in settings:
-                self._secrets[name] = Secret(key, base_url)
-                entry.renew()
+        reject_unknown(settings, _OWN | LIMITS, "KeyPool.update")
+        limits = {setting: settings[setting] for setting in LIMITS & settings.keys()}
+        with self._changes:
+            member = self._member(name)
+            entry, secret = member.entry, member.secret
+            key = settings.get("key", secret.key)
+            base_url = settings.get("base_url", secret.base_url)
+            own = member.own | limits
+            with naming(name):
+                _check_key(key, base_url)
+                check("weight", settings.get("weight", entry.weight))
+                check("group", settings.get("group"))
+                tiers = _served(settings["tiers"]) if "tiers" in settings else entry.tiers
+                check_limits(limits, self._limits | member.own)
+                check_line(limits, self._limits | own)
+            if key is not None:
+                _secrets.remember(key)
+            is_new = "key" in settings or "base_url" in settings
+            with self._lock:
+                entry.weight = settings.get("weight", entry.weight)
+                entry.group = settings.get("group", entry.group)
+                entry.tiers = tiers
+                member.own = own
+                if is_new:
+                    member.secret = Secret(key, base_url)
+                    entry.renew()
+            gone = member.limit(self.name, self._limits | own, limits)
+            if gone is not None:
+                gone.close()
+            self._serve((secret.base_url,), (base_url,))
+            self._equip(member, afresh=is_new or wants_breaker(limits))
         self._wake_all()
 
     def remove(self, name: str) -> None:
         """Hand an entry out no more; calls that run on it end as they would.
 
+        Those that wait in its line go to other entries.
+
         Raises:
             SettingsError: for an unknown entry.
         """
-        self._entry(name)
-        with self._lock:
-            self._ring.entries.pop(name, None)
-            self._secrets.pop(name, None)
-            self._statistics.pop(name, None)
+        with self._changes:
+            member = self._member(name)
+            with self._lock:
+                self._ring.remove(name)
+                del self._members[name]
+                queue, member.queue = member.queue, None
+            self._serve((member.secret.base_url,), ())
+            if queue is not None:
+                queue.close()
         self._wake_all()
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the entries, in the order in which they were added."""
-        return tuple(self._ring.entries)
+        return tuple(self._members)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._ring.entries
+        return name in self._members
 
     def __len__(self) -> int:
-        return len(self._ring.entries)
+        return len(self._members)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
-    def _entry(self, name: str) -> Entry:
-        reject_unknown((name,), self.names(), f"pool {self.name!r}", what="entry")
-        return self._ring.entries[name]
+    def _member(self, name: str) -> Member:
+        """Return an entry by name; SettingsError, with the nearest name, where there is none."""
+        member = self._members.get(name)
+        if member is None:
+            reject_unknown((name,), (*self.names(),), f"pool {self.name!r}", what="entry")
+            fail("entry", "was removed meanwhile", name)
+        return member
 
-    def get_stats(self, name: str | None = None) -> dict[str, Any]:
-        """Return what the calls on one entry came to, or on all, with each in `endpoints`.
+    def _serve(self, left: Iterable[str | None], joined: Iterable[str | None]) -> None:
+        """Count the servers: as soon as there are several, each has a circuit of its own."""
+        were_several = len(self._servers) > 1
+        self._servers.update(joined)
+        self._servers.subtract(left)
+        self._servers = +self._servers
+        if len(self._servers) > 1 and not were_several:
+            for member in self._members.values():
+                self._equip(member)
 
-        The fields are those of `resilience.get_stats`.
-        """
-        if name is not None:
-            return self._statistics[self._entry(name).name].snapshot().as_dict()
-        each = {entry: record.snapshot() for entry, record in tuple(self._statistics.items())}
-        total = Totals()
-        for snapshot in each.values():
-            total.add(snapshot)
-        total.live["endpoints"] = {entry: snapshot.as_dict() for entry, snapshot in each.items()}
-        total.live["active_requests"] = sum(s.live["active_requests"] for s in each.values())
-        return total.as_dict()
-
-    def generate_report(self, name: str | None = None, *, include_details: bool = False) -> Report:
-        """Return the main figures of one entry, or of all, with rates; it prints as a table."""
-        return report_of(self.get_stats(name), include_details=include_details)
-
-    def reset_stats(self, name: str | None = None) -> None:
-        """Forget what was counted, for one entry or for all."""
-        for entry in self.names() if name is None else (self._entry(name).name,):
-            self._statistics[entry].reset()
-
-    def renew_after_fork(self) -> None:
-        """Forget the calls of threads that do not exist in a forked child."""
-        self._lock = threading.Lock()
-        self._waiters = {}
-        # Copies: the one lease that the child may have inherited is given back to the old ones.
-        self._ring.entries = {each.name: copy.copy(each) for each in self._ring.entries.values()}
-        for entry in self._ring.entries.values():
-            entry.active = 0
-
-    def _live(self, name: str) -> dict[str, Any]:
-        entry = self._ring.entries.get(name)
-        return {"active_requests": 0 if entry is None else entry.active}
+    def _equip(self, member: Member, *, afresh: bool = False) -> None:
+        """Give an entry the circuit that it needs: a new one, if `afresh` or there is none."""
+        limits, base_url = self._limits | member.own, member.secret.base_url
+        is_one_of_several = base_url is not None and len({*self._servers, base_url}) > 1
+        if not (wants_breaker(limits) or is_one_of_several or member.breaker is not None):
+            return
+        if afresh or member.breaker is None:
+            breaker: CircuitBreaker = make_breaker(
+                self.name, member.entry.name, limits, self._wake_all
+            )
+            with self._lock:
+                member.breaker, member.entry.circuit = breaker, breaker.machine
 
     @contextmanager
     def _told_of_changes(self, waiter: Waiter) -> Generator[None]:
@@ -225,24 +226,42 @@ class KeyEntries:
         for waiter in waiters:
             waiter.wake()
 
+    def renew_after_fork(self) -> None:
+        """Forget the calls of threads that do not exist in a forked child."""
+        self._lock = threading.RLock()
+        self._changes = threading.Lock()
+        self._waiters = {}
+        self._ring.renew()
+        for name, member in self._members.items():
+            member.entry = self._ring.entries[name]
+
     def __reduce__(self) -> NoReturn:
         msg = "a key pool holds secrets and cannot be pickled"
         raise TypeError(msg)
 
 
-def entries_of(keys: object) -> dict[str, str | None]:
-    """Return the entries that the first argument of a pool names."""
+def entries_of(keys: object) -> dict[str, Mapping[str, Any]]:
+    """Return the entries that the first argument of a pool names, as arguments of `add`."""
     if keys is None:
         return {}
     if isinstance(keys, str):
-        return {"default": keys}
+        return {"default": {"key": keys}}
     if isinstance(keys, Mapping):
-        return dict(keys)
+        return {name: _arguments(name, value) for name, value in keys.items()}
     if isinstance(keys, Iterable):
-        return {f"key_{number}": key for number, key in enumerate(keys, start=1)}
+        return {f"key_{number}": {"key": key} for number, key in enumerate(keys, start=1)}
     return fail(
         "keys", "must be a mapping of names to keys, a list of keys, or one key", type(keys)
     )
+
+
+def _arguments(name: object, value: object) -> Mapping[str, Any]:
+    """Return the arguments of `add` that stand in the place of a key, or the key as one."""
+    if not isinstance(value, Mapping):
+        return {"key": value}
+    with naming(name):
+        reject_unknown(value, _OWN | LIMITS, "keys")
+    return {"key": None, **value}
 
 
 def _check_key(key: object, base_url: object) -> None:

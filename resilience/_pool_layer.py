@@ -16,10 +16,11 @@ from resilience._context import (
     forget_places,
 )
 from resilience._lease import Lease, LeaseLapsedError, carry_waking
+from resilience._marks import mark, marked
 from resilience._rules import fail
 from resilience._site import BaseLayer, parameters_of
 from resilience.classify import classify
-from resilience.errors import NoKeyAvailableError
+from resilience.errors import NoKeyAvailableError, RefusedError
 from resilience.telemetry.opentelemetry import annotate, is_tracing
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ class PoolLayer(BaseLayer):
             while True:
                 try:
                     lease = pool.take(**round_.request())
-                except NoKeyAvailableError:
-                    round_.give_up()
+                except RefusedError as refusal:
+                    round_.give_up(refusal)
                     raise
                 kwargs[parameter] = lease
                 try:
@@ -101,8 +102,8 @@ class PoolLayer(BaseLayer):
             while True:
                 try:
                     lease = await pool.take_async(**round_.request())
-                except NoKeyAvailableError:
-                    round_.give_up()
+                except RefusedError as refusal:
+                    round_.give_up(refusal)
                     raise
                 kwargs[parameter] = lease
                 try:
@@ -185,11 +186,13 @@ class Round:
         if isinstance(error, LeaseLapsedError):  # nothing was sent
             self.has_moved = True
             return True
-        helps = classify(error).kind in ("rate_limit", "key")
+        helps = self._pool.enabled and classify(error).kind in ("rate_limit", "key")
         if not helps or not isinstance(error, Exception) or deadline.remaining() == 0:
             self.end()
             if not isinstance(error, Exception):
                 forget_places()  # a retry further out does not see a cancellation
+            elif lease.passage is not None and lease.passage.has_circuit:
+                self._tell_retry(error)
             return False
         self._count_error()
         self._tried.add(lease.name)
@@ -197,13 +200,20 @@ class Round:
         self.has_moved = True
         return True
 
-    def give_up(self) -> None:
+    def _tell_retry(self, error: Exception) -> None:
+        """Write on the error for how long all circuits are open: no retry sleeps towards that."""
+        open_for = self._pool.open_for(self._tier, self._name)
+        if open_for is not None or marked(error, "circuit_open_for") is not None:
+            mark(error, "circuit_open_for", open_for)
+
+    def give_up(self, refusal: RefusedError) -> None:
         """Raise the last real error of this round, with the earliest waking; return without one."""
         error, self._error = self._error, None
         self.end()
         if error is None:
             return
-        carry_waking(error, *self._pool.waking(self._tier, self._name))
+        if isinstance(refusal, NoKeyAvailableError):
+            carry_waking(error, *self._pool.waking(self._tier, self._name))
         context = error.__context__
         try:
             raise error

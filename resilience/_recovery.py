@@ -138,9 +138,12 @@ class Recovery:
     def _after_refusal(self, refusal: RefusedError) -> Wait | Stop | None:
         """Wait for a key that is going to wake; every other refusal ends the call.
 
-        What was refused was not sent, so it uses up no retry.
+        What was refused was not sent, so it uses up no retry. A pool says on its refusal when the
+        first key has rested, if that is not when anybody may serve: nobody sleeps towards an open
+        circuit.
         """
-        waking = refusal.retry_after
+        rested = marked(refusal, "rested")
+        waking = rested[0] if rested else refusal.retry_after
         if not isinstance(refusal, NoKeyAvailableError) or waking is None:
             return None
         return self._options.policy.until_waking(max(waking, _SHORTEST_WAIT), **self._limits())
@@ -174,7 +177,9 @@ class Recovery:
 
     def _unless_open(self, decision: Wait | Stop, error: Exception) -> Wait | Stop:
         """Do not sleep towards a circuit that this very failure has opened for longer."""
-        if "circuit_breaker" not in self._site.inside or isinstance(decision, Stop):
+        inside = self._site.inside
+        has_circuit = "circuit_breaker" in inside or "key_pool" in inside
+        if not has_circuit or isinstance(decision, Stop):
             return decision
         open_for = marked(error, "circuit_open_for")
         if open_for is None or open_for <= decision.delay:

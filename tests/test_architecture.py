@@ -28,6 +28,7 @@ PURE = {
     "abc",
     "bisect",
     "collections",
+    "copy",
     "dataclasses",
     "enum",
     "functools",

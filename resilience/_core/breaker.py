@@ -21,6 +21,7 @@ Two rules keep the machine honest under concurrency:
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import NamedTuple
 
@@ -79,6 +80,22 @@ class Breaker:
         if isinstance(state, Open) and state.is_over(now):
             self._move(HalfOpen(self.rules, self._permits), "reset_timeout")
         return self.state.admit(now)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until a call may pass; infinite where it is held open by hand.
+
+        Needs no lock, as `still_admits`: what it says may be over in the next moment anyway.
+        """
+        state = self.state
+        if isinstance(state, Closed | Disabled):
+            return 0.0
+        wait = state.retry_after(now)
+        return math.inf if wait is None else wait
+
+    def still_admits(self, permit: int) -> bool:
+        """Return whether the call with this permit, which has not begun, may begin still."""
+        state = self.state
+        return isinstance(state, Disabled) or state.owns(permit)
 
     def release(self, permit: int) -> None:
         """Take back the permit of a call that says nothing about the service.

@@ -194,7 +194,8 @@ class HalfOpen:
         if len(began) < self._rules.half_open_max_calls:
             return 0.0
         lease = self._rules.probe_lease
-        return min(max(0.0, min(began) + lease - now), lease)
+        # Reckoned as in `_expire`: where this says 0, the next one is admitted.
+        return min(max(0.0, lease - (now - min(began))), lease)
 
     def _expire(self, now: float) -> None:
         """Take back the places of probes that never came back."""

@@ -1,156 +1,104 @@
-"""Which key next, which one rests, and until when.
-
-An entry is *ready*, *resting* (the server throttled it) or *set aside* (the server rejected the
-key itself). What comes back from a rest that the server did not measure, or from being set aside,
-is on *probation*: one call at a time, until one succeeds.
-"""
+"""Which key next, and when the first one is ready that is not now."""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Container, Iterator
+from copy import copy
 
-__all__ = ["Entry", "KeyRing", "RestRules"]
+from resilience._core.key_entry import Entry, Trouble
 
-Trouble = Literal["rate_limit", "key"]
+__all__ = ["KeyRing", "Offer"]
 
-FIRST_PAUSE = 300.0  # seconds that a rejected key is set aside; a person has to mend it
-LONGEST_PAUSE = 3600.0
 PROBE_GUESS = 0.1  # seconds until a probe may have answered: when others may look again
 
 
-class RestRules:
-    """How long an entry rests when the server does not say; seconds."""
+class Offer:
+    """Who may serve one call now, in turn: after the one that served last.
 
-    __slots__ = ("first", "longest")
-
-    def __init__(self, first: float = 1.0, longest: float = 60.0) -> None:
-        self.first = first
-        self.longest = longest
-
-    def rest(self, times: int) -> float:
-        """Return the rest after the `times`-th throttling in a row: it doubles."""
-        return min(self.longest, self.first * 2.0 ** min(times - 1, 60))
-
-    def pause(self, times: int) -> float:
-        """Return the pause after the `times`-th rejection in a row: it doubles too."""
-        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(times - 1, 60))
-
-
-class Entry:
-    """The state of one key; the key itself is not in here.
+    It is looked at one by one, so that a choice need not look at all.
 
     Attributes:
-        rests_for: Seconds from `rests_since` on during which nobody gets it.
-        trouble: Why it is not, or was not: "rate_limit", "key" or None.
-        times: Troubles in a row.
-        probation: Whether one call at a time may use it.
+        everybody: All entries in the order of adding, whether they may serve or not.
     """
 
-    __slots__ = (
-        "active",
-        "credit",
-        "group",
-        "last_used",
-        "latency",
-        "name",
-        "position",
-        "probation",
-        "rests_for",
-        "rests_since",
-        "tiers",
-        "times",
-        "trouble",
-        "weight",
-    )
+    __slots__ = ("_last", "_now", "_takes_any", "_tier", "_tried", "everybody")
 
     def __init__(
         self,
-        name: str,
-        weight: float = 1.0,
-        tiers: frozenset[int] | None = None,
-        group: str | None = None,
-        position: int = 0,
+        everybody: list[Entry],
+        last: int,
+        now: float,
+        tier: int,
+        tried: Container[str],
+        *,
+        takes_any: bool = False,
     ) -> None:
-        self.name = name
-        self.weight = weight
-        self.tiers = tiers
-        self.group = group
-        self.position = position  # in the order of adding
-        self.active = 0
-        self.credit = 0.0  # of the smooth weighted round-robin
-        self.last_used: float | None = None
-        self.latency = 0.0  # a moving average
-        self.rests_since = 0.0
-        self.rests_for = 0.0
-        self.trouble: Trouble | None = None
-        self.times = 0
-        self.probation = False
+        self.everybody = everybody
+        self._last = last
+        self._now = now
+        self._tier = tier
+        self._tried = tried
+        self._takes_any = takes_any
 
-    def serves(self, tier: int) -> bool:
-        return self.tiers is None or tier in self.tiers
+    def allows(self, entry: Entry) -> bool:
+        """Return whether this entry may serve."""
+        if entry.name in self._tried or not entry.serves(self._tier):
+            return False
+        return self._takes_any or entry.is_ready(self._now)
 
-    def is_ready(self, now: float) -> bool:
-        return self.wait(now) == 0 and not (self.probation and self.active)
+    def __iter__(self) -> Iterator[Entry]:
+        everybody = self.everybody
+        turn = bisect_right(everybody, self._last, key=lambda entry: entry.position)
+        for index in range(turn - len(everybody), turn):
+            if self.allows(everybody[index]):
+                yield everybody[index]
 
-    def wait(self, now: float) -> float:
-        """Return the seconds until it is ready, but for the probe that may be under way."""
-        # A clock that went back (a test that froze and thawed it) must not make it rest for years.
-        self.rests_since = min(self.rests_since, now)
-        return max(0.0, self.rests_since + self.rests_for - now)
-
-    def count(self, kind: Trouble, began: float) -> None:
-        """Count a trouble in a row: what calls that `began` before the rest report, counts once."""
-        is_late = self.trouble is not None and began < self.rests_since + self.rests_for
-        if is_late and self.trouble in (kind, "key"):
-            return
-        self.times = self.times + 1 if self.trouble == kind else 1
-
-    def rest(self, kind: Trouble, now: float, seconds: float, *, probation: bool) -> None:
-        """Rest for so long, unless it rests for longer already; a rejected key stays rejected."""
-        wait = self.wait(now)
-        if not wait or self.trouble != "key":
-            self.trouble, self.probation = kind, probation
-        if seconds > wait:
-            self.rests_since, self.rests_for = now, seconds
-
-    def renew(self) -> None:
-        """Be ready at once: the key is a new one."""
-        self.trouble, self.times, self.probation = None, 0, False
-        self.rests_since = self.rests_for = 0.0
-
-    def explain(self, now: float, tier: int) -> str:
-        """Return why it cannot serve, in a few words."""
-        wait = self.wait(now)
-        if not self.serves(tier):
-            return "does not serve this priority"
-        if wait and self.trouble == "key":
-            return f"was rejected by the server and is tried again in {wait:.1f} s"
-        if wait:
-            return f"rests for {wait:.1f} s"
-        return "is being tried" if self.probation and self.active else "is ready by now"
+    def in_order(self) -> Iterator[Entry]:
+        """Return those who may serve, in the order of adding."""
+        return filter(self.allows, self.everybody)
 
 
 class KeyRing:
     """All entries; its driver holds a lock around every method."""
 
-    __slots__ = ("_last", "entries", "rules")
+    __slots__ = ("_added", "_last", "_order", "entries")
 
-    def __init__(self, rules: RestRules) -> None:
-        self.rules = rules
+    def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
+        self._order: list[Entry] = []
+        self._added = 0
         self._last = -1  # the position of the entry that served last
 
-    def candidates(self, now: float, tier: int, tried: Iterable[str]) -> list[Entry]:
-        """Return the entries that may serve now, beginning after the one that served last."""
-        ready = [
-            entry
-            for entry in self.entries.values()
-            if entry.name not in tried and entry.serves(tier) and entry.is_ready(now)
-        ]
-        turn = bisect_right(ready, self._last, key=lambda entry: entry.position)
-        return ready[turn:] + ready[:turn]
+    def add(self, entry: Entry) -> None:
+        """Put an entry behind all others."""
+        self._added += 1
+        entry.position = self._added
+        self.entries[entry.name] = entry
+        self._order.append(entry)
+
+    def remove(self, name: str) -> Entry:
+        """Hand an entry out no more, and return it."""
+        entry = self.entries.pop(name)
+        self._order.remove(entry)
+        return entry
+
+    def renew(self) -> None:
+        """Forget the calls in flight, which are those of another process.
+
+        The entries are copies then: what this process has inherited is given back to the old ones.
+        """
+        self._order = [copy(entry) for entry in self._order]
+        for entry in self._order:
+            entry.active = 0
+        self.entries = {entry.name: entry for entry in self._order}
+
+    def offer(
+        self, now: float, tier: int, tried: Container[str], *, takes_any: bool = False
+    ) -> Offer:
+        """Return who may serve now; with `takes_any` those that rest, too."""
+        return Offer(self._order, self._last, now, tier, tried, takes_any=takes_any)
 
     def take(self, entry: Entry, now: float) -> None:
         """Count a call that begins on this entry."""
@@ -177,13 +125,13 @@ class KeyRing:
         """Let an entry, and for a rate limit its whole group, rest; return for how long."""
         entry.count(kind, began)
         if kind == "key":
-            seconds = max(self.rules.pause(entry.times), hint or 0.0)
+            seconds = max(entry.rules.pause(entry.times), hint or 0.0)
         else:
-            seconds = self.rules.rest(entry.times) if hint is None else hint
+            seconds = entry.rules.rest(entry.times) if hint is None else hint
         probation = kind == "key" or hint is None
         entry.rest(kind, now, seconds, probation=probation)
         if kind == "rate_limit" and entry.group is not None:
-            for each in self.entries.values():
+            for each in self._order:
                 if each.group == entry.group and each is not entry:
                     each.rest(kind, now, seconds, probation=probation)
                     each.times = max(each.times, entry.times)  # what doubles is the group's rest
@@ -196,26 +144,31 @@ class KeyRing:
         *,
         name: str | None = None,
         only: Trouble | None = None,
+        circuits: bool = True,
         probe: float = PROBE_GUESS,
     ) -> float | None:
-        """Return the seconds until somebody may be ready; None if nobody serves this priority.
+        """Return the seconds until somebody may be ready; None if nobody ever is.
 
         Args:
             now: The time in seconds.
             tier: The priority that is to be served.
             name: Look at this entry alone.
             only: Look only at entries with this trouble, or none.
+            circuits: Look as well at those that their circuit keeps from serving.
             probe: What to say of an entry that is being tried.
         """
         waits = [
-            entry.wait(now) or (probe if entry.probation and entry.active else 0.0)
-            for entry in self.entries.values()
+            max(entry.wait(now), entry.circuit_wait(now))
+            or (probe if entry.probation and entry.active else 0.0)
+            for entry in self._order
             if entry.serves(tier)
             and (name is None or entry.name == name)
             and (only is None or entry.trouble in (only, None))
+            and (circuits or not entry.circuit_wait(now))
         ]
-        return min(waits, default=None)
+        earliest = min(waits, default=None)
+        return None if earliest == math.inf else earliest
 
     def reasons(self, now: float, tier: int) -> dict[str, str]:
         """Return for each entry why it cannot serve this priority."""
-        return {name: entry.explain(now, tier) for name, entry in self.entries.items()}
+        return {entry.name: entry.explain(now, tier) for entry in self._order}

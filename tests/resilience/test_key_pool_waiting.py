@@ -138,16 +138,16 @@ def test_a_change_of_the_pool_wakes_whoever_waits(run, still, change):
 def test_no_change_is_missed_on_the_way_to_waiting(run, still, monkeypatch, look):
     """A key that becomes ready just after a look at the pool, and before the wait, is not lost."""
     pool, looks = resting_pool(seconds=3600), []
-    look_at = pool._try
+    look_at = pool._look
 
-    def late(**request):
-        found = look_at(**request)
+    def late(search):
+        found = look_at(search)
         looks.append(found)
         if look == len(looks):
             pool.update("a", key="another key of a")
         return found
 
-    monkeypatch.setattr(pool, "_try", late)
+    monkeypatch.setattr(pool, "_look", late)
 
     assert ("a", 0) == (asker(run, pool)(), still.now)
 
@@ -177,7 +177,6 @@ def test_those_who_wait_for_a_trial_learn_of_its_end(run, still):
     pool.take().finish(throttled())
     still.advance(1)
     looks = []
-    candidates = pool._ring.candidates
     pool._strategy = lambda records: looks.append(1)
     asked = []
 
@@ -190,7 +189,7 @@ def test_those_who_wait_for_a_trial_learn_of_its_end(run, still):
             yield gate.wait()
         return key
 
-    assert candidates(1.0, 1, ())
+    assert list(pool._ring.offer(1.0, 1, ()))
     trial = run.start(fetch)
     run.until(lambda: 1 == gate.arrived)
     others = [run.start(fetch) for _ in range(5)]

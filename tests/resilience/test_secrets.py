@@ -74,7 +74,7 @@ def test_nothing_of_a_decorated_function_shows_a_key(pool):
 
 def test_a_pool_and_its_parts_do_not_pickle(pool):
     """What holds a secret stays in its process."""
-    for thing in (pool, pool.take(), pool._secrets["production"]):
+    for thing in (pool, pool.take(), pool._members["production"].secret):
         with pytest.raises(TypeError) as caught:
             pickle.dumps(thing)
         assert_silent(caught.value)

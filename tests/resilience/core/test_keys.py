@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from resilience._core.keys import PROBE_GUESS, Entry, KeyRing, RestRules
+from resilience._core.key_entry import Entry, RestRules
+from resilience._core.keys import PROBE_GUESS, KeyRing
 
 NORMAL = 1
 
 
 def ring_of(names, **settings):
     """A ring with these entries; `settings` are those of each entry."""
-    ring = KeyRing(RestRules(first=1.0, longest=60.0))
-    for position, name in enumerate(names):
-        ring.entries[name] = Entry(name, position=position, **settings)
+    ring = KeyRing()
+    for name in names:
+        ring.add(Entry(name, rules=RestRules(first=1.0, longest=60.0), **settings))
     return ring
 
 
 def ready(ring, now, tier=NORMAL, tried=()):
     """The names of the entries that may serve, in the order in which they are offered."""
-    return "".join(entry.name for entry in ring.candidates(now, tier, tried))
+    return "".join(entry.name for entry in ring.offer(now, tier, tried))
 
 
 def take(ring, name, now=0.0):
@@ -52,7 +53,7 @@ def test_a_removed_entry_does_not_upset_the_order():
     """The turn is a place in the ring, not a name: the next one is still the next one."""
     ring = ring_of("abcd")
     take(ring, "b")
-    del ring.entries["b"]
+    ring.remove("b")
 
     assert "cda" == ready(ring, 0)
 
@@ -263,10 +264,10 @@ def test_a_group_does_not_wake_a_rejected_key():
 def test_a_removed_entry_still_speaks_for_its_group():
     """A call that ends after its entry was removed is charged to that entry, not to a new one."""
     ring = ring_of("ab", group="one")
-    gone = ring.entries.pop("a")
+    gone = ring.remove("a")
     ring.trouble(gone, "rate_limit", 10, 0, 0)
     ring.give_back(gone, proved=False, began=0, now=0)
-    ring.entries["a"] = Entry("a")
+    ring.add(Entry("a"))
 
     assert "a" == ready(ring, 5)
 
@@ -294,7 +295,7 @@ def test_the_earliest_waking():
     assert 25 == ring.earliest(5, NORMAL, name="a")
     assert 0 == ring.earliest(5, 0)
     assert ring.earliest(5, NORMAL, name="c") is None
-    assert KeyRing(RestRules()).earliest(0, NORMAL) is None
+    assert KeyRing().earliest(0, NORMAL) is None
 
 
 def test_the_earliest_waking_while_one_is_tried():

@@ -11,7 +11,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from resilience._core.keys import Entry, KeyRing, RestRules
+from resilience._core.key_entry import Entry
+from resilience._core.keys import KeyRing
 from resilience._core.strategies import DEFAULT, STRATEGIES
 
 TIERS = (0, 1, 2)
@@ -47,7 +48,7 @@ class KeyRingMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 0.0
-        self.ring = KeyRing(RestRules(1.0, 60.0))
+        self.ring = KeyRing()
         self.facts = {}  # of every entry that there ever was
         self.leases = []  # (entry, when it began)
         self.added = 0
@@ -67,8 +68,8 @@ class KeyRingMachine(RuleBasedStateMachine):
     def add(self, group, tiers):
         """A new entry is ready at once."""
         self.added += 1
-        entry = Entry(f"{self.added}", 1.0, tiers, group, self.added)
-        self.ring.entries[entry.name] = entry
+        entry = Entry(f"{self.added}", 1.0, tiers, group)
+        self.ring.add(entry)
         self.facts[entry] = Facts()
 
     @rule(
@@ -83,7 +84,7 @@ class KeyRingMachine(RuleBasedStateMachine):
         if change == "add" and len(entries) < 4:
             self.add(group, tiers)
         elif change == "remove" and len(entries) > 1:
-            del self.ring.entries[entries[pick % len(entries)].name]
+            self.ring.remove(entries[pick % len(entries)].name)
         elif change == "renew":
             entry = entries[pick % len(entries)]
             entry.renew()
@@ -98,10 +99,12 @@ class KeyRingMachine(RuleBasedStateMachine):
     def begin(self, tier, strategy, random, times):
         """Calls take what a strategy chooses, mostly the next one."""
         for _ in range(times):
-            offered = self.ring.candidates(self.now, tier, ())
-            if not offered:
+            offer = self.ring.offer(self.now, tier, ())
+            offered, chosen = list(offer), STRATEGIES[strategy](offer, random)
+
+            assert bool(offered) is (chosen is not None)
+            if chosen is None:
                 return
-            chosen = STRATEGIES[strategy](offered, random)
             self.ring.take(chosen, self.now)
             self.leases.append((chosen, self.now))
             self.facts[chosen].running.append(self.now)
@@ -159,7 +162,7 @@ class KeyRingMachine(RuleBasedStateMachine):
     def exactly_the_ready_ones_are_offered(self):
         """Never one that rests, always one that does not, and one call at a time on probation."""
         for tier in TIERS:
-            offered = self.ring.candidates(self.now, tier, ())
+            offered = list(self.ring.offer(self.now, tier, ()))
             for entry in self.ring.entries.values():
                 facts = self.facts[entry]
                 if entry in offered:

@@ -8,19 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience._core.keys import Entry, KeyRing, RestRules
+from resilience._core.key_entry import Entry
+from resilience._core.keys import KeyRing
 from resilience._core.strategies import DEFAULT, STRATEGIES
+
+
+def ring_of(entries):
+    """A ring with these entries."""
+    ring = KeyRing()
+    for entry in entries:
+        ring.add(entry)
+    return ring
 
 
 def play(strategy, entries, rounds, random=0.5, *, keep=False):
     """The names that a strategy takes in so many calls, each ended at once unless they are kept."""
-    ring = KeyRing(RestRules())
-    for position, entry in enumerate(entries):
-        entry.position = position
-        ring.entries[entry.name] = entry
+    ring = ring_of(entries)
     taken = ""
     for number in range(rounds):
-        chosen = STRATEGIES[strategy](ring.candidates(number, 1, ()), random)
+        chosen = STRATEGIES[strategy](ring.offer(number, 1, ()), random)
         ring.take(chosen, number)
         taken += chosen.name
         if not keep:
@@ -83,8 +89,8 @@ def test_two_choices_looks_at_two_different_ones(count):
     for load, entry in enumerate(ranked):
         entry.active = load
     draws = 60 * count * max(1, count - 1)
-    pick = STRATEGIES["two-choices"]
-    taken = Counter(pick(some, number / draws).name for number in range(draws))
+    pick, offer = STRATEGIES["two-choices"], ring_of(some).offer(0, 1, ())
+    taken = Counter(pick(offer, number / draws).name for number in range(draws))
     pairs = max(1, count * (count - 1))
     expected = {
         entry.name: draws * 2 * worse // pairs
@@ -103,4 +109,5 @@ def test_a_strategy_takes_one_of_the_candidates(strategy, weights, random):
     """Whatever the weights and whatever chance says."""
     some = entries(*weights)
 
-    assert STRATEGIES[strategy](some, random) in some
+    assert STRATEGIES[strategy](ring_of(some).offer(0, 1, ()), random) in some
+    assert STRATEGIES[strategy](KeyRing().offer(0, 1, ()), random) is None

@@ -1,0 +1,245 @@
+"""Which entry of a pool a call gets, what it is told where it gets none, and what it reports."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from resilience import _clock
+from resilience._context import Priority, current_priority, deadline
+from resilience._core.keys import Offer
+from resilience._core.strategies import DEFAULT, STRATEGIES
+from resilience._hooks import guarded
+from resilience._lease import Lease, LeaseLapsedError
+from resilience._marks import mark
+from resilience._pool_member import Candidate
+from resilience._pool_statistics import KeyStatistics
+from resilience._rules import fail
+from resilience.classify import classify
+from resilience.errors import (
+    CircuitOpenError,
+    DeadlineExceededError,
+    NoKeyAvailableError,
+    RefusedError,
+)
+from resilience.telemetry.events import KeyRested, publish
+
+if TYPE_CHECKING:
+    from resilience._core.key_entry import Trouble
+
+__all__ = ["Chooser", "KeyChoice", "Search", "check_strategy"]
+
+Chooser = Callable[[Sequence[Candidate]], Candidate | str]
+
+
+@dataclass(slots=True)
+class Search:
+    """One call's search for a key.
+
+    Attributes:
+        name: The entry that it must be, or None.
+        strategy: In place of the pool's, or None.
+        tier: The priority that is to be served.
+        tried: The names of entries that are out of the question.
+        wait: Whether to wait where nobody can serve.
+        refusal: What the line of the last entry said that was full, or too slow.
+        seconds: How long to wait before the next look; None until something changes.
+    """
+
+    name: str | None
+    strategy: str | Chooser | None
+    tier: int
+    tried: Container[str]
+    wait: bool
+    refusal: RefusedError | None = None
+    seconds: float | None = None
+
+
+class KeyChoice(KeyStatistics):
+    """Handing out and taking back; a user's strategy runs without the lock."""
+
+    _enabled: bool
+    _strategy: str | Chooser
+    _wait: bool
+
+    @property
+    def enabled(self) -> bool:
+        """Whether keys rest, are set aside and make place for others."""
+        return self._enabled
+
+    def disable(self) -> None:
+        """Hand out keys by the strategy and do no more, until `enable()`.
+
+        Nobody rests or is set aside, no line and no circuit of an entry holds a call up, and the
+        first error of a call is its own.
+        """
+        self._enabled = False
+        self._wake_all()
+
+    def enable(self) -> None:
+        """Work again after `disable()`; rests that are not over hold again."""
+        self._enabled = True
+
+    def _search(
+        self,
+        *,
+        name: str | None = None,
+        strategy: str | Chooser | None = None,
+        tier: Priority | None = None,
+        tried: Container[str] = (),
+        wait: bool | None = None,
+    ) -> Search:
+        tier = current_priority() if tier is None else tier
+        return Search(name, strategy, tier, tried, self._wait if wait is None else wait)
+
+    def _look(self, search: Search) -> Lease | None:
+        """Return a lease; or None, and in the search how long to wait; or raise the refusal."""
+        if search.name is not None:
+            self._member(search.name)
+        lease = self._choose(search)
+        if lease is None:
+            self._plan_wait(search)
+        return lease
+
+    def _goes_on(self, search: Search, lease: Lease, error: BaseException) -> bool:
+        """Return whether another entry may serve after this one has turned the call away."""
+        if isinstance(error, LeaseLapsedError | CircuitOpenError):
+            return True  # it is no candidate any more
+        if not isinstance(error, RefusedError) or isinstance(error, DeadlineExceededError):
+            return False
+        passage = lease.passage
+        if passage is not None and passage.queue is lease.member.queue:
+            search.tried = {lease.name, *(each for each in self.names() if each in search.tried)}
+            search.refusal = error.with_traceback(None)  # it would hold the frame that holds this
+        return True
+
+    def _choose(self, search: Search) -> Lease | None:
+        """Choose and count one entry, or return None."""
+        strategy = self._strategy if search.strategy is None else search.strategy
+        preferred = search.name
+        if preferred is None and not isinstance(strategy, str):
+            preferred = self._ask(strategy, search)
+        with self._lock:
+            now = _clock.now()
+            offer = self._offer(search, now)
+            chosen = None if preferred is None else self._ring.entries.get(preferred)
+            if chosen is not None and not offer.allows(chosen):
+                chosen = None
+            if chosen is None and search.name is None:
+                # What a strategy answers may be nonsense, or gone by now.
+                pick = STRATEGIES[strategy if isinstance(strategy, str) else DEFAULT]
+                chosen = pick(offer, random.random())  # noqa: S311 - spreads load
+            if chosen is None:
+                return None
+            self._ring.take(chosen, now)
+            return Lease(self, self._members[chosen.name], now)
+
+    def _ask(self, strategy: Chooser, search: Search) -> str | None:
+        """Return the name that a user's strategy chooses; None for whatever is no name."""
+        with self._lock:
+            records = tuple(map(Candidate.of, self._offer(search, _clock.now())))
+        answer: Any = guarded(strategy, records) if records else None
+        preferred = answer.name if isinstance(answer, Candidate) else answer
+        return preferred if isinstance(preferred, str) else None
+
+    def _offer(self, search: Search, now: float) -> Offer:
+        return self._ring.offer(now, search.tier, search.tried, takes_any=not self.enabled)
+
+    def _plan_wait(self, search: Search) -> None:
+        """Say how long to wait for an entry; raise where there is nothing to wait for."""
+        error, search.refusal = search.refusal, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # it holds this frame
+        refusal = self._refusal(search)
+        if not search.wait or refusal.retry_after is None:
+            raise refusal
+        left = deadline.remaining()
+        if left == 0:
+            msg = f"pool {self.name!r}: no key was ready before the deadline"
+            raise DeadlineExceededError(msg, name=self.name) from refusal
+        with self._lock:
+            # Where entries are only being tried, the end of the trial is what wakes.
+            now = _clock.now()
+            seconds = self._ring.earliest(now, search.tier, name=search.name, probe=math.inf)
+        search.seconds = min((each for each in (left, seconds) if each is not None), default=None)
+
+    def _refusal(self, search: Search) -> NoKeyAvailableError:
+        name, tier = search.name, search.tier
+        with self._lock:
+            now = _clock.now()
+            reasons = self._ring.reasons(now, tier)
+            retry_after = self._ring.earliest(now, tier, name=name)
+            rested = self._ring.earliest(now, tier, name=name, circuits=False)
+        if name is not None:
+            reasons = {name: reasons.get(name, "was removed")}
+        why = "; ".join(f"{entry} {reason}" for entry, reason in reasons.items()) or "it is empty"
+        msg = f"no key of pool {self.name!r} can serve: {why}"
+        error = NoKeyAvailableError(msg, name=self.name, retry_after=retry_after, reasons=reasons)
+        if rested != retry_after:
+            mark(error, "rested", (rested,))  # a retry waits for a rest, never for a circuit
+        return error
+
+    def settle(self, lease: Lease, error: BaseException | None) -> None:
+        """Charge the outcome of a call to the entry that it was made with, and give it back.
+
+        What was made with a key that has been replaced since says nothing about the new one.
+        """
+        passage, began = lease.passage, lease.began
+        verdict = None if error is None else classify(error)
+        now = _clock.now()
+        seconds = None
+        try:
+            with self._lock:
+                speaks = lease.member.secret is lease.secret
+                is_trouble = verdict is not None and verdict.kind in ("rate_limit", "key")
+                if verdict is not None and is_trouble and speaks and self.enabled:
+                    kind: Trouble = "key" if verdict.kind == "key" else "rate_limit"
+                    hint = verdict.retry_after
+                    seconds = self._ring.trouble(lease.entry, kind, hint, began, now)
+                proved = speaks and (verdict is None or verdict.kind == "permanent")
+                self._ring.give_back(lease.entry, proved=proved, began=began, now=now)
+            if passage is not None:
+                passage.record(error, began)
+        finally:
+            if passage is not None:
+                passage.leave()  # after the rest began: who comes next looks at the key once more
+        statistics, took = lease.member.statistics, max(0.0, now - began)
+        statistics.succeeded(took) if error is None else statistics.ended(error, took)
+        self._wake_all()
+        if verdict is not None and seconds:
+            rested = KeyRested(
+                name=self.name, key_name=lease.name, seconds=seconds, reason=verdict.kind
+            )
+            publish(rested)
+
+    def waking(self, tier: int | None, name: str | None) -> tuple[float | None, float | None]:
+        """Return the seconds until the first throttled entry is ready, and until any is."""
+        tier = current_priority() if tier is None else tier
+        with self._lock:
+            now, ring = _clock.now(), self._ring
+            throttled = ring.earliest(now, tier, name=name, only="rate_limit", circuits=False)
+            return throttled, ring.earliest(now, tier, name=name)
+
+    def open_for(self, tier: int | None, name: str | None) -> float | None:
+        """Return for how many seconds nobody can serve since circuits are open; None if one may."""
+        tier = current_priority() if tier is None else tier
+        with self._lock:
+            now, ring = _clock.now(), self._ring
+            if ring.earliest(now, tier, name=name, circuits=False) is not None:
+                return None
+            return ring.earliest(now, tier, name=name)
+
+
+def check_strategy(strategy: Any) -> Any:
+    """Return the strategy if there is such a one; SettingsError."""
+    known = ", ".join(STRATEGIES)
+    is_known = strategy in STRATEGIES if isinstance(strategy, str) else callable(strategy)
+    if not is_known:
+        fail("strategy", f"must be one of {known}, or a function of the candidates", strategy)
+    return strategy

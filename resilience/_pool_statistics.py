@@ -1,0 +1,74 @@
+"""What a key pool shows of its entries: counters, queues and circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from resilience import _clock
+from resilience._circuit_breaker import CircuitBreaker
+from resilience._pool_entries import KeyEntries
+from resilience._queue import PriorityQueue
+from resilience.telemetry.report import Report, report_of
+from resilience.telemetry.statistics import Totals
+
+__all__ = ["KeyStatistics"]
+
+
+class KeyStatistics(KeyEntries):
+    """What can be asked of a pool; every method is thread-safe."""
+
+    @property
+    def queues(self) -> Mapping[str, PriorityQueue]:
+        """The queues of the entries that have a limit of their own, by name, as they are now."""
+        each = {name: member.queue for name, member in tuple(self._members.items())}
+        return MappingProxyType({name: queue for name, queue in each.items() if queue is not None})
+
+    @property
+    def circuit_breakers(self) -> Mapping[str, CircuitBreaker]:
+        """The breakers of the entries that have a circuit of their own, by name."""
+        each = {name: member.breaker for name, member in tuple(self._members.items())}
+        return MappingProxyType({name: found for name, found in each.items() if found is not None})
+
+    def resting(self) -> dict[str, float]:
+        """Return the entries that rest or are set aside, and for how many seconds."""
+        now = _clock.now()
+        with self._lock:
+            waits = {name: entry.wait(now) for name, entry in self._ring.entries.items()}
+        return {name: wait for name, wait in waits.items() if wait}
+
+    def get_stats(self, name: str | None = None) -> dict[str, Any]:
+        """Return what the calls on one entry came to, or on all, with each in `endpoints`.
+
+        The fields are those of `resilience.get_stats`; `queue_size`, `active_requests` and
+        `circuit_state` are those of the entry itself.
+
+        Raises:
+            SettingsError: for an unknown entry.
+        """
+        if name is not None:
+            return self._member(name).statistics.snapshot().as_dict()
+        members = tuple(self._members.items())
+        each = {entry: member.statistics.snapshot() for entry, member in members}
+        total = Totals()
+        for snapshot in each.values():
+            total.add(snapshot)
+        total.live["endpoints"] = {entry: snapshot.as_dict() for entry, snapshot in each.items()}
+        for field in ("active_requests", "queue_size"):
+            total.live[field] = sum(snapshot.live[field] for snapshot in each.values())
+        return total.as_dict()
+
+    def generate_report(self, name: str | None = None, *, include_details: bool = False) -> Report:
+        """Return the main figures of one entry, or of all, with rates; it prints as a table."""
+        return report_of(self.get_stats(name), include_details=include_details)
+
+    def reset_stats(self, name: str | None = None) -> None:
+        """Forget what was counted, for one entry or for all.
+
+        Raises:
+            SettingsError: for an unknown entry.
+        """
+        members = tuple(self._members.values()) if name is None else (self._member(name),)
+        for member in members:
+            member.statistics.reset()
