@@ -11,8 +11,8 @@ from adapters._failures import error_from_status, no_stream, redirect_error
 from adapters._http import ACCEPT_ENCODING, Incoming, Transport
 from adapters._masking import mask
 from adapters._messages import StreamEvent, Usage
-from adapters._options import ClientOptions
-from adapters._provider import Provider
+from adapters._provider import Unsigned
+from adapters._setup import Setup
 from adapters._streams import EventReader
 from adapters._telemetry import annotate_call, count_usage
 from adapters.errors import AdapterError, StreamInterruptedError
@@ -36,20 +36,20 @@ class Attempts:
 
     def __init__(
         self,
-        provider: Provider,
-        options: ClientOptions,
+        setup: Setup,
         transport: Transport,
         statistics: CallStatistics | None,
     ) -> None:
-        self._provider = provider
+        self._setup = setup
+        self._provider = setup.provider
         self._statistics = statistics
-        self._base_url = options.base_url
         self._transport = transport
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": ACCEPT_ENCODING,
             "User-Agent": "resilience-adapters",
-            **options.headers,
+            **setup.provider.headers,
+            **setup.headers,
         }
 
     def send(self, exchange: Exchange, read: Read[R], *, lease: Lease) -> R:
@@ -61,7 +61,7 @@ class Attempts:
         try:
             incoming = self._open(exchange, lease)
             reply = exchange.reply(incoming.status, incoming.headers, incoming.read())
-            result = read(reply, exchange.forms)
+            result = read(self._provider.errors, reply, exchange.forms)
         except AdapterError as error:
             raise exchange.failure(error)  # noqa: B904 - as a rule it is the same error
         usage = getattr(result, "usage", None) or Usage()
@@ -101,9 +101,10 @@ class Attempts:
         try:
             exchange.opened(incoming.headers)
             forms = exchange.forms
-            reader = make_reader(incoming.headers, forms)
+            errors = self._provider.errors
+            reader = make_reader(errors, incoming.headers, forms)
             if reader is None:
-                raise no_stream(self._provider.errors, incoming.headers, incoming.read(), forms)
+                raise no_stream(errors, incoming.headers, incoming.read(), forms)
             yield from _read(incoming, reader)
             incoming.end()
         finally:
@@ -113,29 +114,35 @@ class Attempts:
         """Send the request and return its answer, if that is no error."""
         exchange.begin(lease)
         request = exchange.request
+        base_url = request.base_url or lease.base_url or self._setup.base_url
         incoming = self._transport.open(
             request.method,
-            lease.base_url or self._base_url,
+            base_url,
             request.path,
-            headers=self._all_headers(exchange, lease),
+            headers=self._all_headers(exchange, lease, base_url),
             body=request.body,
             remaining=deadline.remaining(),
         )
-        provider = self._provider
-        exchange.answered_by(incoming.headers.get(provider.server_request_id_header))
+        exchange.answered_by(incoming.headers)
         if incoming.status not in _OK:
             raise self._error(exchange, incoming)
         return incoming
 
-    def _all_headers(self, exchange: Exchange, lease: Lease) -> dict[str, str]:
-        request, headers = exchange.request, dict(self._headers)
-        if lease.key is not None:
-            headers.update(self._provider.authorize(lease.key))
+    def _all_headers(self, exchange: Exchange, lease: Lease, base_url: str) -> dict[str, str]:
+        request, headers, provider = exchange.request, dict(self._headers), self._provider
+        if lease.key is not None and provider.sign is None:
+            headers.update(provider.authorize(lease.key))
         if request.body is not None:
             headers["Content-Type"] = request.content_type
-        if self._provider.request_id_header is not None:
-            headers[self._provider.request_id_header] = exchange.request_id
-        return merged_headers(headers, request.headers) if request.headers else headers
+        if provider.request_id_header is not None:
+            headers[provider.request_id_header] = exchange.request_id
+        if request.headers:
+            headers = merged_headers(headers, request.headers)
+        if lease.key is not None and provider.sign is not None:
+            url = f"{base_url}/{request.path}"
+            unsigned = Unsigned(method=request.method, url=url, headers=headers, body=request.body)
+            headers.update(provider.sign(self._setup, lease.key, unsigned))
+        return headers
 
     def _error(self, exchange: Exchange, incoming: Incoming) -> AdapterError:
         status, headers, forms = incoming.status, incoming.headers, exchange.forms

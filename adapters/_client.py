@@ -1,101 +1,41 @@
-"""A client: its keys, the stack around each attempt, and requests of any kind."""
+"""The client that waits for its answers: what drives operations in plain code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 from adapters._attempts import Attempts
-from adapters._exchange import CallOptions, Exchange, MakeReader, Read
-from adapters._failures import read_answer
+from adapters._base_client import CommonClient, last_answer_first
+from adapters._exchange import CallOptions, Exchange, MakeReader
+from adapters._flows import Ask, Asks, Flow, Pages, drive, drive_pages, together
 from adapters._http import Transport
-from adapters._messages import RawAnswer, Reply, Request, StreamEvent
-from adapters._options import ClientOptions, key_pool
-from adapters._provider import Provider
+from adapters._messages import Request, StreamEvent
 from adapters._raw import build_raw, read_any_stream, read_raw
-from adapters._request_ids import part_of
+from adapters._results import RawAnswer
+from adapters._setup import Setup
 from adapters._streaming import Stream
-from adapters._telemetry import describe_call
-from adapters.errors import AdapterError
-from resilience import (
-    CircuitBreaker,
-    DeadlineExceededError,
-    KeyPool,
-    PriorityQueue,
-    Settings,
-    generate_report,
-    get_stats,
-    reset_stats,
-)
-from resilience._pool_layer import PoolLayer
-from resilience._stack import layers_of
-from resilience._wrapper import decorate
-from resilience.settings import reject_unknown
-from resilience.telemetry.statistics import statistics_of
 
-__all__ = ["Client"]
+__all__ = ["BaseClient"]
 
 R = TypeVar("R")
 
 
-class Client:
-    """A client of one API; each call goes through retry, keys, queue and circuit breaker.
+class BaseClient(CommonClient):
+    """A client whose calls return when they are answered; may be used by many threads at once."""
 
-    Plain calls and streams share one limit, one line, one circuit and one set of connections.
-    Made lazily: nothing is connected before the first call. Thread-safe and fork-safe.
+    __doc__ = CommonClient.__doc__
 
-    On every call, by keyword: `priority` (a `Priority`), `key` (the name of an entry),
-    `request_id`, `timeout` (seconds for the whole call, retries included), `extra_headers`,
-    `extra_body`. Every other keyword goes to the API as it is.
-
-    Args:
-        api_key: The key, where there is one.
-        keys: In its place, names and keys, a list of keys, or a `KeyPool`.
-        base_url: Where the API stands; default: the environment, then the API's own address.
-        settings: A `Settings` of the stack.
-        timeout: Seconds for a whole call, retries included (None: no limit).
-        more: Any field of `Settings`, in place of that one's; `name` (in statistics, spans and
-            logs: the API's; clients of one name are counted together), `connect_timeout` (5 s),
-            `read_timeout` (a single wait for the answer: 60 s), `max_answer_size` (64 MiB), and
-            settings of the API.
-
-    Raises:
-        MissingKeyError: if no key is given or found; it names the variables.
-        SettingsError: for an unknown setting, with the nearest known one, for a value that breaks
-            its rule, and for `api_key` beside `keys`.
-    """
-
-    provider: ClassVar[Provider]
-
-    def __init__(
-        self,
-        api_key: str | None = None,
-        *,
-        keys: KeyPool | Mapping[str, str | None] | list[str] | None = None,
-        base_url: str | None = None,
-        settings: Settings | None = None,
-        timeout: float | None = None,
-        **more: Any,
-    ) -> None:
-        options = ClientOptions.of(
-            self.provider, base_url=base_url, settings=settings, timeout=timeout, more=more
-        )
-        self._options = options
-        self.settings = options.settings
-        self.keys = key_pool(self.provider, options, api_key, keys)
-        self.queue = _queue(options)
-        self.circuit_breaker = _breaker(options)
+    def _connect(self, setup: Setup) -> None:
         self._transport = Transport(
-            pool_size=options.pool_size,
-            connect_timeout=options.connect_timeout,
-            read_timeout=options.read_timeout,
-            max_answer_size=options.max_answer_size,
+            pool_size=setup.width,
+            connect_timeout=setup.connect_timeout,
+            read_timeout=setup.read_timeout,
+            max_answer_size=setup.max_answer_size,
         )
-        statistics = statistics_of(options.name) if self.settings.metrics_enabled else None
-        attempts = Attempts(self.provider, options, self._transport, statistics)
+        attempts = Attempts(setup, self._transport, self._statistics())
         self._send = self._stack(attempts.send, streams=False)
         self._open_stream = self._stack(attempts.stream, streams=True)
 
@@ -156,8 +96,9 @@ class Client:
         call = self._call(options)
         request = build_raw(method, path, options, json=json, params=params, data=data, files=files)
         if stream:
-            return self._stream(request, partial(read_any_stream, self.provider.errors), call)
-        return self._run(request, read_raw, call)
+            return self._stream(request, read_any_stream, call)
+        with call.scope():
+            return self._send_one(Ask(request, read=read_raw), self._exchange(request, call))
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -174,63 +115,37 @@ class Client:
     ) -> None:
         self.close()
 
-    def get_stats(self) -> dict[str, Any]:
-        """Return the counts of this client's calls, with those of each key under `endpoints`."""
-        return get_stats(self._options.name)
+    def _run(self, flow: Flow[R], call: CallOptions) -> R:
+        """Run a flow within the priority and the time of its call."""
+        with call.scope():
+            return drive(flow, partial(self._answer, call))
 
-    def generate_report(self, *, include_details: bool = False) -> dict[str, Any]:
-        """Return the main figures with rates; it prints as a table."""
-        return generate_report(self._options.name, include_details=include_details)
+    def _pages(self, flow: Pages[R], call: CallOptions) -> Generator[R, None, None]:
+        """Give the items of a flow of pages; between them nothing stays entered."""
 
-    def reset_stats(self, key: str | None = None) -> None:
-        """Forget what was counted: for one key's entry, or for all of them and the client."""
-        self.keys.reset_stats(key)
-        if key is None:
-            reset_stats(self._options.name)
+        def answer(asks: Asks) -> Any:
+            with call.scope():
+                return self._answer(call, asks)
 
-    def __repr__(self) -> str:
-        names = ", ".join(self.keys.names())
-        return f"<{self.provider.name}.Client at {self._options.base_url} with keys {names}>"
+        return drive_pages(flow, answer)
 
-    def _stack(self, attempt: Callable[..., Any], *, streams: bool) -> Callable[..., Any]:
-        """Put the layers around an attempt; the pool passes the lease, not just the key."""
-        layers = layers_of(
-            self.settings,
-            pool_layer=lambda pool: PoolLayer(pool, "lease", passes_lease=True, name_of=_key_of),
-            keys=self.keys,
-            queue=self.queue,
-            breaker=self.circuit_breaker,
-            name=self._options.name,
-        )
-        base_url = self._options.base_url
+    def _answer(self, call: CallOptions, asks: Asks) -> Any:
+        """Send what a flow asks for: one request, or several side by side."""
+        if isinstance(asks, Ask):
+            return self._send_one(asks, self._exchange(asks.request, call))
+        exchanges = [self._exchange(ask.request, call) for ask in asks]
+        jobs = [partial(self._send_one, *pair) for pair in zip(asks, exchanges, strict=True)]
+        return together(jobs, self._setup.width)
 
-        def describe(exchange: Exchange, _: object) -> Any:
-            return describe_call(base_url, exchange, streams=streams)
-
-        stack: Callable[..., Any] = decorate(attempt, *layers, describe_span=describe)
-        return stack
-
-    def _call(self, options: dict[str, Any]) -> CallOptions:
-        """Take the options of every call out of those of this one."""
-        call = CallOptions(options, self._options.timeout)
-        if call.key is not None:
-            reject_unknown((call.key,), self.keys.names(), f"pool {self.keys.name!r}", what="entry")
-        return call
-
-    def _ask(self, request: Request, parse: Callable[[Any, Reply], R], call: CallOptions) -> R:
-        """Send one request and parse its JSON."""
-        return self._run(request, partial(read_answer, parse, self.provider.errors), call)
-
-    def _run(self, request: Request, read: Read[R], call: CallOptions, *, part: int = 1) -> R:
-        """Send one request, the `part`-th of its call, through the stack."""
-        exchange = self._exchange(request, call, part)
-        with call.scope(), _last_answer_first(exchange):
-            result: R = self._send(exchange, read)
+    def _send_one(self, ask: Ask[R], exchange: Exchange) -> R:
+        """Send one request through the stack."""
+        with last_answer_first(exchange):
+            result: R = self._send(exchange, ask.read)
             return result
 
     def _stream(self, request: Request, make_reader: MakeReader, call: CallOptions) -> Stream:
         """Return the stream of one request; nothing is sent before its first step."""
-        exchange = self._exchange(request, call, 1)
+        exchange = self._exchange(request, call)
         return Stream(self._events(exchange, make_reader, call), exchange.collected)
 
     def _events(
@@ -242,55 +157,10 @@ class Client:
         """
         events: Generator[StreamEvent, None, None] = self._open_stream(exchange, make_reader)
         try:
-            with call.scope(), _last_answer_first(exchange):
+            with call.scope(), last_answer_first(exchange):
                 first = next(events, None)
             if first is not None:
                 yield first
                 yield from events
         finally:
             events.close()
-
-    def _exchange(self, request: Request, call: CallOptions, part: int) -> Exchange:
-        return Exchange(self.provider.name, request, call, part_of(call.request_id, part))
-
-
-@contextmanager
-def _last_answer_first(exchange: Exchange) -> Generator[None]:
-    """Let the last thing that the server said come through where the time of the call is over."""
-    exchange.bound()
-    answered: AdapterError | None = None
-    try:
-        yield
-    except DeadlineExceededError as error:
-        answered = exchange.last_answer()
-        if answered is None:
-            raise
-        raise answered from error
-    finally:
-        # Its traceback leads to the frames that hold it and the exchange: a cycle.
-        exchange.answered = answered = None
-
-
-def _key_of(exchange: Exchange, _: object) -> str | None:
-    return exchange.key
-
-
-def _queue(options: ClientOptions) -> PriorityQueue:
-    settings = options.settings
-    return PriorityQueue(
-        name=options.name,
-        max_concurrent_requests=settings.max_concurrent_requests,
-        queue_size=settings.queue_size,
-        queue_timeout=settings.queue_timeout,
-        queue_enabled=settings.queue_enabled,
-        aging=settings.aging,
-    )
-
-
-def _breaker(options: ClientOptions) -> CircuitBreaker:
-    settings = options.settings
-    return CircuitBreaker(
-        name=options.name,
-        failure_threshold=settings.failure_threshold,
-        reset_timeout=settings.reset_timeout,
-    )

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from adapters._client import Client
+from adapters._client import BaseClient
 from resilience import MissingKeyError
 from resilience._fork import renew_after
 
 __all__ = ["DefaultClient"]
 
-C = TypeVar("C", bound=Client)
+C = TypeVar("C", bound=BaseClient)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class DefaultClient(Generic[C]):
     """Makes one client, keeps it, and makes another one after `configure`. Thread-safe."""
 
-    def __init__(self, make: Callable[..., C]) -> None:
+    def __init__(self, make: Callable[..., C], module: str) -> None:
         self._make = make
+        self._module = module
         self._arguments: dict[str, Any] = {}
         self._client: C | None = None
         self._lock = threading.Lock()
         renew_after(self)
+
+    def function(self, method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
+        """Return a function of the module that is this method of the default client."""
+
+        @functools.wraps(method)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            return method(self.get(), *args, **kwargs)
+
+        signature = inspect.signature(method)
+        _, *others = signature.parameters.values()
+        labels: Any = call
+        labels.__signature__ = signature.replace(parameters=others)
+        labels.__module__, labels.__qualname__ = self._module, method.__name__
+        return call
 
     def get(self) -> C:
         """Return the client.
@@ -53,6 +72,22 @@ class DefaultClient(Generic[C]):
             except MissingKeyError:
                 self._client = None
             self._arguments = merged
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request of any kind; see `Client.request`."""
+        return self.get().request(method, path, **options)
+
+    def get_stats(self) -> dict[str, Any]:
+        """Return the counts of the default client's calls."""
+        return self.get().get_stats()
+
+    def generate_report(self, *, include_details: bool = False) -> dict[str, Any]:
+        """Return the main figures of the default client's calls."""
+        return self.get().generate_report(include_details=include_details)
+
+    def reset_stats(self, key: str | None = None) -> None:
+        """Forget what was counted for the default client."""
+        self.get().reset_stats(key)
 
     def renew_after_fork(self) -> None:
         """Take a new lock: a thread of the parent may have held the old one."""

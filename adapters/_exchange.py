@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from adapters._build import checked_request_id, is_sendable
+from adapters._failures import ErrorTable
 from adapters._masking import mask, mask_causes, secret_forms
 from adapters._messages import Headers, Reply, Request
-from adapters._request_ids import new_request_id
+from adapters._provider import Provider
+from adapters._request_ids import new_request_id, part_of
 from adapters._streaming import Collected
 from adapters._streams import EventReader
 from adapters.errors import AdapterError, AuthenticationError, RequestTimeoutError
@@ -22,11 +24,12 @@ __all__ = ["CallOptions", "Exchange", "MakeReader", "Read"]
 
 R = TypeVar("R")
 
-# Reads a whole answer; the second argument is what it may echo and nobody should see.
-Read = Callable[[Reply, tuple[str, ...]], R]
-# Makes the reader of a stream from its headers and the secrets it may echo; None: it is no stream.
-MakeReader = Callable[[Headers, tuple[str, ...]], EventReader[Any] | None]
+# Reads a whole answer; the last argument is what it may echo and nobody should see.
+Read = Callable[[ErrorTable, Reply, tuple[str, ...]], R]
+# Makes the reader of a stream from the same, with the answer's headers; None: it is no stream.
+MakeReader = Callable[[ErrorTable, Headers, tuple[str, ...]], EventReader[Any] | None]
 
+_OPTIONS = ("priority", "key", "request_id", "timeout")
 _SECRET_NAMES = ("auth", "cookie", "key", "secret", "token")
 
 
@@ -37,21 +40,31 @@ class CallOptions:
         options: `priority`, `key`, `request_id` and `timeout` are taken out of it; the rest goes
             to the API as it is.
         timeout: The client's own, in seconds, or None.
+        named: Names that the operation has for a parameter of its own: these are not taken.
     """
 
-    __slots__ = ("key", "priority", "request_id", "timeout")
+    __slots__ = ("_parts", "key", "priority", "request_id", "timeout")
 
-    def __init__(self, options: dict[str, Any], timeout: float | None) -> None:
-        self.priority: Priority | int | None = options.pop("priority", None)
-        self.key: str | None = options.pop("key", None)
+    def __init__(
+        self, options: dict[str, Any], timeout: float | None, named: Collection[str] = ()
+    ) -> None:
+        taken = {name: options.pop(name, None) for name in _OPTIONS if name not in named}
+        self.priority: Priority | int | None = taken.get("priority")
+        self.key: str | None = taken.get("key")
         if not isinstance(self.key, str | None):
             fail("key", "must be the name of an entry", self.key)
-        given: str | None = options.pop("request_id", None)
+        given: str | None = taken.get("request_id")
         self.request_id = new_request_id() if given is None else checked_request_id(given)
-        own: float | None = options.pop("timeout", None)
+        own: float | None = taken.get("timeout")
         if own is not None:
             check("timeout", own, "deadline")
         self.timeout = timeout if own is None else own
+        self._parts = 0
+
+    def next_id(self) -> str:
+        """Return the id of the next request of this call; the first has that of the call."""
+        self._parts += 1
+        return part_of(self.request_id, self._parts)
 
     @contextmanager
     def scope(self) -> Generator[None]:
@@ -70,10 +83,9 @@ class Exchange:
     One thread at a time uses it.
 
     Args:
-        provider: The name of the API.
+        provider: The API.
         request: What is sent.
         call: The options of the call that it belongs to.
-        request_id: Its own, where the call was split into several requests.
     """
 
     __slots__ = (
@@ -92,21 +104,20 @@ class Exchange:
 
     def __init__(
         self,
-        provider: str,
+        provider: Provider,
         request: Request,
         call: CallOptions,
-        request_id: str | None = None,
     ) -> None:
         self.provider = provider
         self.request = request
         self.key = call.key
-        self.request_id = request_id or call.request_id
+        self.request_id = call.next_id()
         self.collected = Collected(self.request_id)
         self.attempts = 0
         self.key_name: str | None = None
         self.server_request_id: str | None = None
         self.answered: AdapterError | None = None
-        self._secrets: list[str | None] = []
+        self._secrets: list[str] = []
         self._end: float | None = None
 
     def __repr__(self) -> str:
@@ -126,8 +137,11 @@ class Exchange:
         self.attempts += 1
         self.key_name = lease.name
         self.server_request_id = None
-        self._secrets = [lease.key, *_secrets_in(self.request.headers)]
-        if lease.key is not None and not is_sendable(lease.key):
+        self._secrets = [*_secrets_in(self.request.headers)]
+        if lease.key is None:
+            return
+        self._secrets += self.provider.secrets_of(lease.key)
+        if not is_sendable(lease.key):
             msg = "the key holds a character that no header can carry, such as a space"
             raise AuthenticationError(msg)
 
@@ -136,9 +150,11 @@ class Exchange:
         """What an answer may echo and nobody should see."""
         return secret_forms(self._secrets)
 
-    def answered_by(self, server_request_id: str | None) -> None:
+    def answered_by(self, headers: Headers) -> None:
         """Take note of the server's id for the attempt; a server may echo anything there."""
-        self.server_request_id = mask(server_request_id, self.forms)
+        names = self.provider.server_request_id_headers
+        found = next((headers[name] for name in names if name in headers), None)
+        self.server_request_id = mask(found, self.forms)
 
     def reply(self, status: int, headers: Headers, body: bytes) -> Reply:
         """Return the answer together with how it was got."""
@@ -184,7 +200,7 @@ class Exchange:
 
     def labelled(self, error: AdapterError) -> AdapterError:
         """Write on the error to which call it belongs."""
-        error.provider = self.provider
+        error.provider = self.provider.name
         error.operation = self.request.operation
         error.request_id = self.request_id
         error.server_request_id = self.server_request_id

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from adapters._json import is_list, is_object, word_or_none
+from adapters._json import is_object
 from adapters._masking import mask
 from adapters._messages import Headers, Reply
+from adapters._said import Said, said
 from adapters.errors import (
     AdapterError,
     AuthenticationError,
@@ -69,7 +70,10 @@ _TOO_EARLY = 425  # transient, and of no class of its own
 _FIRST_SERVER_ERROR = 500
 _LONGEST_TEXT = 8_192  # characters of a body that is kept as text
 _LONGEST_JSON = 65_536  # bytes of an error's body that is worth parsing
-_SHORT_MESSAGE = 500  # a longer text is no sentence; it stays in the body
+
+
+def _nothing() -> dict[Any, type[AdapterError]]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,27 +83,21 @@ class ErrorTable:
     Attributes:
         codes: (status, code or type) to the class that fits better than the status' own.
         words: Code or type to class, for errors inside an answer, which have no status.
+        statuses: Status to class, where this API means something else by it.
         retryable: Statuses that are transient at this API.
+        said: Reads the parsed, masked body of an error, or its text where it is no JSON.
     """
 
-    codes: Mapping[tuple[int, str], type[AdapterError]]
-    words: Mapping[str, type[AdapterError]]
+    codes: Mapping[tuple[int, str], type[AdapterError]] = field(default_factory=_nothing)
+    words: Mapping[str, type[AdapterError]] = field(default_factory=_nothing)
+    statuses: Mapping[int, type[AdapterError]] = field(default_factory=_nothing)
     retryable: frozenset[int] = frozenset()
+    said: Callable[[Any], Said] = said
 
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What a body says about an error."""
-
-    message: str | None = None
-    code: str | None = None
-    kind: str | None = None
-    status: int | None = None
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The code first: the type often stays the same where the code changes."""
-        return tuple(word for word in (self.code, self.kind) if word)
+    def class_of(self, status: int) -> type[AdapterError]:
+        """Return the class that a status means by itself."""
+        default = ServerError if status >= _FIRST_SERVER_ERROR else AdapterError
+        return self.statuses.get(status) or STATUS_ERRORS.get(status, default)
 
 
 def error_from_status(
@@ -107,16 +105,16 @@ def error_from_status(
 ) -> AdapterError:
     """Return the error that an answer with a status of 400 and above is."""
     body = _readable(content, forms)
-    said = _said(body)
+    told = table.said(body)
     cls = next(
-        (table.codes[status, word] for word in said.words if (status, word) in table.codes),
-        _class_of(status),
+        (table.codes[status, word] for word in told.words if (status, word) in table.codes),
+        table.class_of(status),
     )
     fields: dict[str, Any] = {"phase": "server"} if cls is RequestTimeoutError else {}
     return cls(
-        said.message or _phrase(status),
+        told.message or _phrase(status),
         status_code=status,
-        code=next(iter(said.words), None),
+        code=next(iter(told.words), None),
         body=body,
         retry_after=_hint(cls, headers, body),
         retryable=_verdict(table, status, headers),
@@ -130,14 +128,14 @@ def error_inside(table: ErrorTable, body: Any, forms: tuple[str, ...] = ()) -> A
     Where no table knows it, it is a server error: the server had taken the request.
     """
     body = mask(body, forms)
-    said = _said(body)
-    cls = next((table.words[word] for word in said.words if word in table.words), None)
+    told = table.said(body)
+    cls = next((table.words[word] for word in told.words if word in table.words), None)
     if cls is None:
-        cls = ServerError if said.status is None else _class_of(said.status)
+        cls = ServerError if told.status is None else table.class_of(told.status)
     fields: dict[str, Any] = {"phase": "server"} if cls is RequestTimeoutError else {}
     return cls(
-        said.message or "the answer is an error",
-        code=next(iter(said.words), None),
+        told.message or "the answer is an error",
+        code=next(iter(told.words), None),
         body=body,
         retry_after=_hint(cls, {}, body),
         **fields,
@@ -223,11 +221,6 @@ def _bare(error: Exception) -> Exception:
     return ValueError(getattr(error, "msg", type(error).__name__))
 
 
-def _class_of(status: int) -> type[AdapterError]:
-    default = ServerError if status >= _FIRST_SERVER_ERROR else AdapterError
-    return STATUS_ERRORS.get(status, default)
-
-
 def _hint(cls: type[AdapterError], headers: Mapping[str, str], body: Any) -> float | None:
     """Read how long to wait; the resets of limits count only where a limit was the reason."""
     limited = issubclass(cls, RateLimitError)
@@ -256,38 +249,6 @@ def _text(content: bytes, forms: tuple[str, ...]) -> str | None:
     # Masked before it is cut: half of a secret would not be found any more.
     text: str = mask(content.decode("utf-8", "replace"), forms)
     return text[:_LONGEST_TEXT] or None
-
-
-def _said(body: Any) -> _Said:
-    """Find message, code and type in the forms of body that servers send."""
-    if is_list(body) and body:
-        body = body[0]
-    if isinstance(body, str):
-        is_sentence = len(body) <= _SHORT_MESSAGE and not body.lstrip().startswith("<")
-        return _Said(message=body.strip() or None) if is_sentence else _Said()
-    if not is_object(body):
-        return _Said()
-    error = body.get("error")
-    if is_object(error):
-        return _said_by(error)
-    said = _said_by(body)
-    return _Said(error, said.code, said.kind, said.status) if isinstance(error, str) else said
-
-
-def _said_by(fields: Mapping[str, Any]) -> _Said:
-    code, number = fields.get("code"), fields.get("http_status_code")
-    status = next((n for n in (code, number) if _is_status(n)), None)
-    return _Said(
-        message=word_or_none(fields.get("message")) or word_or_none(fields.get("detail")),
-        code=word_or_none(code),
-        kind=word_or_none(fields.get("type")) or word_or_none(fields.get("error_type")),
-        status=status,
-    )
-
-
-def _is_status(value: object) -> bool:
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return is_number and value in range(400, 600)
 
 
 def _phrase(status: int) -> str:

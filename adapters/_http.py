@@ -20,15 +20,14 @@ from requests.adapters import HTTPAdapter
 
 from adapters._messages import Headers
 from adapters._network_errors import FAILURES, network_error
+from adapters._setup import MAX_ANSWER_SIZE
 from adapters._sockets import POOLS, Patience, patience
 from adapters.errors import ConnectionFailedError, InvalidResponseError
 from resilience._fork import renew_after
 
-__all__ = ["ACCEPT_ENCODING", "MAX_ANSWER_SIZE", "Incoming", "Transport", "encode_form"]
+__all__ = ["ACCEPT_ENCODING", "Incoming", "Transport", "encode_form"]
 
 ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
-MAX_ANSWER_SIZE = 64 * 1024 * 1024
-
 _CHUNK = 65_536  # bytes
 _TIME_TO_END = 0.05  # seconds; the end of a stream's body follows its end marker at once, or late
 _HOSTS = 1_000  # pools for addresses; more than a client can have, so that none is thrown out

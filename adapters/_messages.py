@@ -7,12 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
-    "Answer",
-    "Embeddings",
     "Headers",
-    "Models",
-    "Moderations",
-    "RawAnswer",
     "Reply",
     "Request",
     "Result",
@@ -58,11 +53,12 @@ class Request:
     Attributes:
         operation: The name of the operation, as errors and spans give it.
         method: The HTTP method.
-        path: Relative to the base URL, with its query.
+        path: Relative to the base URL, with its query; sent byte for byte.
         body: The encoded body, or None; bytes, so that each attempt can send it again.
         content_type: Of the body.
         headers: More headers; they win over those of the client.
         model: The model, where the operation has one.
+        base_url: Where this operation has an address of its own; it wins over the client's.
     """
 
     operation: str
@@ -72,6 +68,7 @@ class Request:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     model: str | None = None
+    base_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +93,7 @@ class Usage:
         output_tokens: All of the output, with the reasoning.
         total_tokens: As the provider says, else the sum of the two.
         cached_tokens: The part of the input that a cache served.
+        cache_write_tokens: The part of the input that was written to a cache.
         reasoning_tokens: The part of the output that is reasoning.
     """
 
@@ -103,6 +101,7 @@ class Usage:
     output_tokens: int = 0
     total_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     reasoning_tokens: int = 0
 
     def __bool__(self) -> bool:
@@ -114,6 +113,7 @@ class Usage:
             output_tokens=self.output_tokens + other.output_tokens,
             total_tokens=self.total_tokens + other.total_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
@@ -168,103 +168,29 @@ def sent_as(reply: Reply) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Result):
-    """Text that a model wrote; `str(answer)` is the text.
-
-    Attributes:
-        text: The first choice's text; empty where the model only called tools or refused.
-        texts: The text of every choice, by index.
-        usage: Tokens.
-        finish_reason: "stop", "length", "tool_calls", "content_filter", or the API's own word.
-        tool_calls: What the model wants called.
-        refusal: Why the model refused, in its own words, or None.
-        model: The model that answered.
-    """
-
-    text: str
-    texts: tuple[str, ...] = field(default=(), repr=False)
-    usage: Usage = field(default_factory=Usage)
-    finish_reason: str | None = None
-    tool_calls: tuple[ToolCall, ...] = ()
-    refusal: str | None = None
-    model: str | None = None
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Embeddings(Result):
-    """Vectors in the order of the inputs; a single input gives one vector."""
-
-    vectors: list[list[float]] = field(repr=False)
-    usage: Usage = field(default_factory=Usage)
-    model: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moderations(Result):
-    """Verdicts in the order of the inputs.
-
-    Attributes:
-        flagged: For each input, whether it breaks a rule.
-        scores: For each input, a number from 0 to 1 for each category.
-    """
-
-    flagged: tuple[bool, ...]
-    scores: tuple[Mapping[str, float], ...] = field(repr=False)
-    model: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Models(Result):
-    """The names of the models; it iterates over them."""
-
-    names: tuple[str, ...]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawAnswer(Result):
-    """The answer to a request of any kind: `raw` is the parsed JSON, or None where it is none.
-
-    Attributes:
-        content: The body as bytes.
-        status_code: The HTTP status.
-    """
-
-    content: bytes = field(repr=False)
-    status_code: int = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEvent:
     """One part of a streamed answer.
 
     Attributes:
         text: What it adds to the text; often empty.
+        reasoning: What it adds to the text of the model's thoughts, where the API streams them.
         index: The choice that it belongs to.
         finish_reason: Set in the last part of a choice.
         tool_calls: Parts of tool calls: the arguments of one index have to be joined.
         usage: Tokens, in the part that reports them.
         model: The model that answers.
         event: The name of the server-sent event, where it has one.
+        server_request_id: The server's id, where it comes in the body.
         raw: The part as it came, parsed.
     """
 
     text: str = ""
+    reasoning: str = ""
     index: int = 0
     finish_reason: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage | None = None
     model: str | None = None
     event: str | None = None
+    server_request_id: str | None = None
     raw: Any = field(default=None, repr=False)

@@ -15,18 +15,8 @@ from typing import Any
 
 from adapters._failures import WRONG_FORM, ErrorTable, error_inside
 from adapters._json import count_or_0, is_object, word_or_none
-from adapters._messages import (
-    Answer,
-    Embeddings,
-    Headers,
-    Models,
-    Moderations,
-    Reply,
-    StreamEvent,
-    ToolCall,
-    Usage,
-    sent_as,
-)
+from adapters._messages import Headers, Reply, StreamEvent, ToolCall, Usage, sent_as
+from adapters._results import Answer, Embeddings, Models, Moderations
 from adapters._streams import EventReader, ServerSentEvent, ServerSentEvents
 from adapters.errors import InvalidResponseError
 
@@ -53,6 +43,7 @@ def parse_chat(payload: Any, reply: Reply) -> Answer:
     return Answer(
         text=texts[0],
         texts=texts,
+        reasoning=_reasoning(messages[0]),
         usage=parse_usage(payload.get("usage")),
         finish_reason=_finish_reason(choices[0]),
         tool_calls=_tool_calls(messages[0]),
@@ -124,6 +115,7 @@ def parse_usage(usage: Any) -> Usage:
         output_tokens=counts[1],
         total_tokens=count_or_0(usage.get("total_tokens")) or sum(counts),
         cached_tokens=_detail(usage, "prompt_tokens_details", "cached_tokens"),
+        cache_write_tokens=_detail(usage, "prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens=_detail(usage, "completion_tokens_details", "reasoning_tokens"),
     )
 
@@ -174,6 +166,7 @@ def _choice_event(choice: Any, usage: Usage | None, model: str | None, chunk: An
     delta: Any = choice.get("delta") or {}  # the older interface has none
     return StreamEvent(
         text=_text(choice.get("text")) or _text(delta.get("content")),
+        reasoning=_reasoning(delta),
         index=int(choice.get("index") or 0),
         finish_reason=_finish_reason(choice),
         tool_calls=_tool_calls(delta),
@@ -196,6 +189,11 @@ def _text(content: Any) -> str:
 
 def _part_text(part: Any) -> str:
     return str(part["text"]) if part.get("type", "text") == "text" else ""
+
+
+def _reasoning(message: Any) -> str:
+    """Return the thoughts, which servers of this dialect call by two names."""
+    return word_or_none(message.get("reasoning") or message.get("reasoning_content")) or ""
 
 
 def _finish_reason(choice: Any) -> str | None:

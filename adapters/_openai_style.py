@@ -1,78 +1,139 @@
 """The dialect that OpenAI, Groq, vLLM, TGI, OVMS and OPEA speak: building requests. Pure.
 
 What differs between them is data: a `Dialect` each. `_openai_answers` reads what comes back.
+A function that takes a `Setup` becomes an operation; its docstring is for the users of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial, reduce
+from operator import add
 from typing import Any, cast
 
 from adapters._build import checked_headers, json_request
-from adapters._messages import Request
+from adapters._dialect import Dialect
+from adapters._flows import Ask, Flow
+from adapters._messages import Request, Usage
+from adapters._openai_answers import parse_embeddings
+from adapters._results import Embeddings
+from adapters._setup import Setup
+from resilience._rules import fail
+from resilience.settings import reject_unknown
 
 __all__ = [
-    "Dialect",
     "Messages",
+    "as_messages",
     "build_chat",
+    "build_chat_stream",
     "build_completions",
     "build_embeddings",
     "build_models",
     "build_moderations",
+    "embed_flow",
+    "joined_embeddings",
+    "refuse_stream",
 ]
 
 Messages = str | Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """How one API speaks it.
+def build_chat(setup: Setup, /, model: str, messages: Messages, **options: Any) -> Request:
+    """Ask a model for the next message.
 
-    Attributes:
-        chat_path: And the others: relative to the base URL.
-        embedding_format: Asked for where the caller asks for none. base64 is a quarter of the size
-            of JSON numbers, and what OpenAI's own client asks for.
-        stream_options: Sent with a stream where the caller sends none: without them OpenAI reports
-            no usage for a stream.
-        max_inputs: The most inputs that one request for embeddings may have.
+    Args:
+        model: The name of the model.
+        messages: A list of messages, or a text that is the user's only one.
+        options: Those of every call; every other one goes to the API as it is.
+
+    Raises:
+        AdapterError: the last error of the API, once nothing more helps.
+        RefusedError: if the call was not even sent.
     """
-
-    chat_path: str = "chat/completions"
-    completions_path: str = "completions"
-    embeddings_path: str = "embeddings"
-    moderations_path: str = "moderations"
-    models_path: str = "models"
-    embedding_format: str | None = "base64"
-    stream_options: Mapping[str, Any] | None = None
-    max_inputs: int = 2048
+    refuse_stream(options, "stream()")
+    return _chat(setup.provider.dialect, model, messages, options)
 
 
-def build_chat(
-    dialect: Dialect, model: str, messages: Messages, options: Mapping[str, Any]
-) -> Request:
-    """Build a chat request; a plain string is one message of the user."""
-    if isinstance(messages, str):
-        messages = [{"role": "user", "content": messages}]
-    fields = {"model": model, "messages": messages, **_stream_fields(dialect, options)}
+def build_chat_stream(setup: Setup, /, model: str, messages: Messages, **options: Any) -> Request:
+    """Ask a model for the next message, piece by piece; as `chat`, but for the result.
+
+    What fails before the first event is retried; later it is a `StreamInterruptedError`.
+    Unless the caller sends `stream_options`, the usage is asked for where the API wants that.
+    """
+    dialect, options = setup.provider.dialect, {**options, "stream": True}
+    if dialect.stream_options:
+        options = {"stream_options": dict(dialect.stream_options), **options}
+    return _chat(dialect, model, messages, options)
+
+
+def build_completions(setup: Setup, /, model: str, prompt: Any, **options: Any) -> Request:
+    """Continue a prompt, or each of a list of prompts; `.texts` holds a text for each."""
+    refuse_stream(options, "request(..., stream=True)")
+    fields = {"model": model, "prompt": prompt}
+    return json_request("completions", setup.provider.dialect.completions_path, fields, options)
+
+
+def embed_flow(setup: Setup, /, model: str, inputs: Any, **options: Any) -> Flow[Embeddings]:
+    """Turn a text, or each of a list of texts or token lists, into a vector.
+
+    A list is sent as it is; above the most that the API takes it is sent in parts, in order,
+    and the result is one: vectors and usage of all parts, `raw` a list, `attempts` their sum.
+    """
+    answers: list[Embeddings] = []
+    for request, count in build_embeddings(setup.provider.dialect, model, inputs, options):
+        answer = yield Ask(request, partial(parse_embeddings, count=count))
+        answers.append(answer)
+    return joined_embeddings(answers)
+
+
+def joined_embeddings(parts: Sequence[Embeddings]) -> Embeddings:
+    """Make one result of the parts of a call."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(
+        parts[0],
+        vectors=[vector for part in parts for vector in part.vectors],
+        usage=reduce(add, (part.usage for part in parts), Usage()),
+        raw=[part.raw for part in parts],
+        attempts=sum(part.attempts for part in parts),
+    )
+
+
+def build_moderations(setup: Setup, /, inputs: Any, **options: Any) -> Request:
+    """Judge a text, or each of a list; `model` is an option."""
+    path = setup.provider.dialect.moderations_path
+    return json_request("moderations", path, {"input": inputs}, options)
+
+
+def build_models(setup: Setup, /, **options: Any) -> Request:
+    """List the models."""
+    reject_unknown(options, ("extra_headers",), "models")
+    headers = checked_headers(options.get("extra_headers"))
+    path = setup.provider.dialect.models_path
+    return Request(operation="models", method="GET", path=path, headers=headers)
+
+
+def as_messages(messages: Messages) -> Sequence[Mapping[str, Any]]:
+    """Return messages; a plain text is one message of the user."""
+    return [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+
+
+def refuse_stream(options: Mapping[str, Any], instead: str) -> None:
+    """Refuse `stream=True` where a whole answer is read."""
+    if options.get("stream"):
+        fail("stream", f"cannot be set here: use {instead}", options["stream"])
+
+
+def _chat(dialect: Dialect, model: str, messages: Messages, options: Mapping[str, Any]) -> Request:
+    fields = {"model": model, "messages": as_messages(messages)}
     return json_request("chat", dialect.chat_path, fields, options)
-
-
-def build_completions(
-    dialect: Dialect, model: str, prompt: Any, options: Mapping[str, Any]
-) -> Request:
-    """Build a request of the older kind: one prompt, or a list of them."""
-    fields = {"model": model, "prompt": prompt, **_stream_fields(dialect, options)}
-    return json_request("completions", dialect.completions_path, fields, options)
 
 
 def build_embeddings(
     dialect: Dialect, model: str, inputs: Any, options: Mapping[str, Any]
 ) -> Iterator[tuple[Request, int]]:
-    """Build the requests for embeddings, each with the number of its inputs.
-
-    It is one, or several where there are more inputs than fit.
-    """
+    """Build the requests, each with the number of its inputs; one, unless more than fit."""
     fixed = {"model": model}
     if dialect.embedding_format:
         fixed["encoding_format"] = dialect.embedding_format
@@ -80,23 +141,6 @@ def build_embeddings(
         size = len(part) if _is_list_of_inputs(part) else 1
         fields = {**fixed, "input": part}
         yield json_request("embed", dialect.embeddings_path, fields, options), size
-
-
-def build_moderations(dialect: Dialect, inputs: Any, options: Mapping[str, Any]) -> Request:
-    """Build a moderation request; the model is an option of this one."""
-    return json_request("moderations", dialect.moderations_path, {"input": inputs}, options)
-
-
-def build_models(dialect: Dialect, options: Mapping[str, Any]) -> Request:
-    """Build the request for the list of models."""
-    headers = checked_headers(options.get("extra_headers"))
-    return Request(operation="models", method="GET", path=dialect.models_path, headers=headers)
-
-
-def _stream_fields(dialect: Dialect, options: Mapping[str, Any]) -> dict[str, Any]:
-    if not options.get("stream") or not dialect.stream_options:
-        return {}
-    return {"stream_options": dict(dialect.stream_options)}
 
 
 def _parts(inputs: Any, size: int) -> Iterator[Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from adapters._dialect import Dialect
 from adapters._failures import ErrorTable
 
-__all__ = ["Provider", "bearer"]
+if TYPE_CHECKING:
+    from adapters._setup import Setup
+
+__all__ = ["OwnSetting", "Provider", "Unsigned", "bearer", "one_of"]
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -15,34 +20,91 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+def one_of(*values: str) -> Callable[[Any], str | None]:
+    """Return a rule for `OwnSetting`: the value is one of these."""
+    rule = f"must be {' or '.join(map(repr, values))}"
+    return lambda value: None if value in values else rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSetting:
+    """A setting that one API has and others have not: an argument of its clients.
+
+    Attributes:
+        default: Its value where neither argument nor environment gives one.
+        header: Carries it in every request, or None.
+        variables: The environment variables that may give it, the first that is set wins.
+        rule: Returns what a value must be, as "must be …", if it is not; else None.
+    """
+
+    default: Any = None
+    header: str | None = None
+    variables: tuple[str, ...] = ()
+    rule: Callable[[Any], str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsigned:
+    """A request as it will be sent, for APIs whose keys sign it as a whole.
+
+    Attributes:
+        method: The HTTP method.
+        url: Absolute, with its query, byte for byte as it is sent.
+        headers: All but Host and Content-Length.
+        body: The encoded body.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+def _itself(key: str) -> tuple[str]:
+    return (key,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """One API.
 
     Attributes:
-        name: In errors, spans and statistics; also `gen_ai.provider.name`.
+        name: In errors and statistics.
+        otel_name: `gen_ai.provider.name` in spans; default: `name`.
         base_url: Where the API stands, without a slash at its end.
-        base_url_variable: The environment variable that names another place.
+        base_url_variables: The environment variables that name another place, in their order.
+        normalize_url: Mends an address that was given in a form of this API's own.
         key_variables: The environment variables of its keys, without their numbers.
-        errors: Where its errors differ from the table of statuses.
         needs_key: Whether a client without a key is a mistake.
         authorize: Makes the headers that carry a key.
+        sign: In its place, makes the headers of one attempt from setup, key and whole request.
+        secrets_of: What of a key must not be shown: all of it, or its parts.
+        headers: Sent with every request.
         request_id_header: Carries our request id, or None where the API takes none.
-        server_request_id_header: Carries the server's.
-        setting_headers: For a setting of its own, the header that carries it.
-        setting_variables: For a setting of its own, the environment variable that gives it.
+        server_request_id_headers: May carry the server's, the first that is there wins.
+        own_settings: The settings that only this API has, by name.
         read_timeout: Seconds for a single wait for the answer.
+        errors: Where its errors differ from the table of statuses.
+        dialect: Its way to speak OpenAI's dialect, where it does.
+        span_operations: Names of operations in spans (`gen_ai.operation.name`), where they differ
+            from those that most APIs have.
     """
 
     name: str
+    otel_name: str | None = None
     base_url: str
-    errors: ErrorTable
-    base_url_variable: str | None = None
+    base_url_variables: tuple[str, ...] = ()
+    normalize_url: Callable[[str], str] | None = None
     key_variables: tuple[str, ...] = ()
     needs_key: bool = True
     authorize: Callable[[str], Mapping[str, str]] = bearer
+    sign: Callable[[Setup, str, Unsigned], Mapping[str, str]] | None = None
+    secrets_of: Callable[[str], Iterable[str]] = _itself
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     request_id_header: str | None = None
-    server_request_id_header: str = "x-request-id"
-    setting_headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    setting_variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    server_request_id_headers: tuple[str, ...] = ("x-request-id",)
+    own_settings: Mapping[str, OwnSetting] = field(default_factory=dict[str, OwnSetting])
     read_timeout: float = 60.0
+    errors: ErrorTable = field(default_factory=ErrorTable)
+    dialect: Dialect = field(default_factory=Dialect)
+    span_operations: Mapping[str, str] = field(default_factory=dict[str, str])

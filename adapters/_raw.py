@@ -13,7 +13,8 @@ from adapters._build import checked_headers, checked_method, relative_path
 from adapters._failures import ErrorTable, error_inside, load_json
 from adapters._http import encode_form
 from adapters._json import encode_json, is_object
-from adapters._messages import Headers, RawAnswer, Reply, Request, StreamEvent, sent_as
+from adapters._messages import Headers, Reply, Request, StreamEvent, sent_as
+from adapters._results import RawAnswer
 from adapters._streams import EventReader, JsonLines, ServerSentEvent, ServerSentEvents
 from resilience._rules import fail
 from resilience.settings import reject_unknown
@@ -58,7 +59,7 @@ def build_raw(
     )
 
 
-def read_raw(reply: Reply, forms: tuple[str, ...]) -> RawAnswer:
+def read_raw(_: ErrorTable, reply: Reply, forms: tuple[str, ...]) -> RawAnswer:
     """Read any answer; `raw` is set where the server says that it is JSON.
 
     Raises:

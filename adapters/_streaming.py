@@ -26,6 +26,7 @@ class Collected:
         self.usage = Usage()
         self.model: str | None = None
         self._texts: dict[int, list[str]] = {}
+        self._thoughts: list[str] = []
         self._reasons: dict[int, str] = {}
         self._tools: dict[tuple[int, int], ToolCall] = {}
 
@@ -33,6 +34,8 @@ class Collected:
         """Take in one event."""
         if event.text:
             self._texts.setdefault(event.index, []).append(event.text)
+        if event.reasoning and event.index == 0:
+            self._thoughts.append(event.reasoning)
         if event.finish_reason:
             self._reasons[event.index] = event.finish_reason
         for part in event.tool_calls:
@@ -46,6 +49,7 @@ class Collected:
             )
         self.usage = event.usage or self.usage
         self.model = event.model or self.model
+        self.server_request_id = event.server_request_id or self.server_request_id
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -57,6 +61,11 @@ class Collected:
     def text(self) -> str:
         """The first choice's text so far."""
         return "".join(self._texts.get(0, ()))
+
+    @property
+    def reasoning(self) -> str:
+        """The first choice's thoughts so far."""
+        return "".join(self._thoughts)
 
     @property
     def finish_reason(self) -> str | None:
@@ -119,6 +128,11 @@ class Stream:
     def texts(self) -> tuple[str, ...]:
         """The text of every choice so far, by index."""
         return self._collected.texts
+
+    @property
+    def reasoning(self) -> str:
+        """The first choice's thoughts so far, where the API shows them."""
+        return self._collected.reasoning
 
     @property
     def usage(self) -> Usage:

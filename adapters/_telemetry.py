@@ -17,17 +17,23 @@ from resilience.telemetry.statistics import CallStatistics
 __all__ = ["annotate_call", "count_usage", "describe_call"]
 
 # Names of operations in the conventions; for others they have none, and ours stands.
-_OPERATIONS = {"completions": "text_completion", "embed": "embeddings"}
+_OPERATIONS = {
+    "completions": "text_completion",
+    "embed": "embeddings",
+    "generate": "text_completion",
+    "responses": "chat",
+}
 
 
 def describe_call(base_url: str, exchange: Exchange, *, streams: bool) -> SpanDescription:
     """Return how the span of this call begins."""
-    request = exchange.request
-    operation = _OPERATIONS.get(request.operation, request.operation)
-    address = urlsplit(base_url)
+    request, provider = exchange.request, exchange.provider
+    own_name = provider.span_operations.get(request.operation)
+    operation = own_name or _OPERATIONS.get(request.operation, request.operation)
+    address = urlsplit(request.base_url or base_url)
     attributes: dict[str, Any] = {
         "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": exchange.provider,
+        "gen_ai.provider.name": provider.otel_name or provider.name,
         "server.address": address.hostname,
     }
     if address.port is not None:

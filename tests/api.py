@@ -67,12 +67,24 @@ def _members(cls: type) -> dict[str, Any]:
     """
     private = [base for base in cls.__mro__[-2:0:-1] if _is_private(base)]
     public = [base for base in cls.__mro__[1:] if _is_ours(base) and base not in private]
-    members = {name: member for owner in [*private, cls] for name, member in vars(owner).items()}
+    members = {
+        name: _as_found(member, cls)
+        for owner in [*private, cls]
+        for name, member in vars(owner).items()
+    }
     return {
         name: member
         for name, member in members.items()
         if inspect.isroutine(member) or not any(name in vars(base) for base in public)
     }
+
+
+def _as_found(member: Any, cls: type) -> Any:
+    """What a class gives for it: an operation is a method there."""
+    is_descriptor = hasattr(type(member), "__get__")
+    if callable(member) or isinstance(member, classmethod) or not is_descriptor:
+        return member
+    return member.__get__(None, cls)
 
 
 def _is_ours(cls: type) -> bool:
@@ -81,14 +93,17 @@ def _is_ours(cls: type) -> bool:
 
 def _is_private(cls: type) -> bool:
     """Whether it is described nowhere."""
-    return cls is object or (_is_ours(cls) and cls.__module__ not in public_modules())
+    if not _is_ours(cls):
+        return cls is object
+    return cls.__name__.startswith("_") or cls.__module__ not in public_modules()
 
 
 def _of_member(path: str, member: Any) -> Iterator[str]:
     if isinstance(member, Enum):
         yield f"{path} = {member.value!r}"
     elif inspect.isroutine(member) or hasattr(member, "__wrapped__"):
-        function = getattr(member, "__func__", member)  # of a class method or static method
+        is_bound = inspect.ismethod(member)  # else it may be a class method or static method
+        function = member if is_bound else getattr(member, "__func__", member)
         yield from (f"{path}{signature}" for signature in _signatures(function))
     else:
         yield path

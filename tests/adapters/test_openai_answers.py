@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import errors
+from adapters._dialect import Dialect
 from adapters._failures import WRONG_FORM
-from adapters._messages import Answer, Headers, Reply, StreamEvent, ToolCall, Usage
+from adapters._messages import Headers, Reply, StreamEvent, ToolCall, Usage
 from adapters._openai_answers import (
     parse_chat,
     parse_completions,
@@ -28,7 +29,8 @@ from adapters._openai_answers import (
     read_chat_stream,
 )
 from adapters._openai_errors import OPENAI_ERRORS
-from adapters._openai_style import Dialect, build_embeddings
+from adapters._openai_style import build_embeddings
+from adapters._results import Answer
 from adapters._streams import EventReader, ServerSentEvent
 from adapters.errors import AdapterError, InvalidResponseError
 

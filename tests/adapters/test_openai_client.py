@@ -971,9 +971,8 @@ def test_a_server_that_wants_no_key_is_asked_without_one(server: Recorder):
 @pytest.fixture
 def module(monkeypatch) -> None:
     """A module that has not been used."""
-    fresh = type(openai._default)(Client)
-    monkeypatch.setattr(openai, "_default", fresh)
-    monkeypatch.setattr(openai, "configure", fresh.configure)
+    monkeypatch.setattr(openai._default, "_client", None)
+    monkeypatch.setattr(openai._default, "_arguments", {})
 
 
 def test_the_functions_of_the_module_share_one_client(module, server: Recorder, monkeypatch):

@@ -22,7 +22,7 @@ from tests.adapters.recorder import Recorder, answer, event_stream
 def exchange(operation: str = "chat", model: str | None = "gpt-4o") -> Exchange:
     """One request of a client of OpenAI."""
     request = Request(operation=operation, method="POST", path="x", model=model)
-    return Exchange("openai", request, CallOptions({}, None))
+    return Exchange(Client.provider, request, CallOptions({}, None))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future
 from typing import Any, assert_type
 
+from adapters import openai
+from adapters._results import Answer, Embeddings, Models
+from adapters._streaming import Stream
 from resilience import (
     CircuitBreaker,
     KeyPool,
@@ -249,6 +252,20 @@ assert_type(queued.submit(1).result(), str)
 assert_type(queued_coroutine.submit(1), Future[str])
 queued.queue.resize(max_concurrent_requests=3)
 
+
+# Operations of clients, and the functions of a module.
+
+client = openai.Client("made up")
+assert_type(client.chat("m", "Hi", temperature=0), Answer)
+assert_type(client.stream("m", [{"role": "user", "content": "Hi"}]), Stream)
+assert_type(client.embed("m", ["a"]), Embeddings)
+assert_type(openai.Client.chat(client, "m", "Hi"), Answer)
+assert_type(openai.models(), Models)
+assert_type(openai.chat("m", "Hi"), Answer)
+
+client.chat("m")  # type: ignore[call-arg]
+client.chat(1, "Hi")  # type: ignore[arg-type]
+openai.embed("m")  # type: ignore[call-arg]
 
 # The rest.
 

@@ -1,0 +1,178 @@
+"""What every client has: its keys, the stack around each attempt, its statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from adapters._exchange import CallOptions, Exchange
+from adapters._keys import key_pool
+from adapters._messages import Request
+from adapters._provider import Provider
+from adapters._setup import Setup
+from adapters._telemetry import describe_call
+from adapters.errors import AdapterError
+from resilience import (
+    CircuitBreaker,
+    DeadlineExceededError,
+    KeyPool,
+    PriorityQueue,
+    Settings,
+    generate_report,
+    get_stats,
+    reset_stats,
+)
+from resilience._pool_layer import PoolLayer
+from resilience._stack import layers_of
+from resilience._wrapper import decorate
+from resilience.settings import reject_unknown
+from resilience.telemetry.statistics import CallStatistics, statistics_of
+
+__all__ = ["CommonClient", "last_answer_first"]
+
+
+class CommonClient:
+    """A client of one API; each call goes through retry, keys, queue and circuit breaker.
+
+    Plain calls and streams share one limit, one line, one circuit and one set of connections.
+    Made lazily: nothing is connected before the first call. Thread-safe and fork-safe.
+
+    On every call, by keyword: `priority` (a `Priority`), `key` (the name of an entry),
+    `request_id`, `timeout` (seconds for the whole call, retries included), `extra_headers`,
+    `extra_body`. Every other keyword goes to the API as it is.
+
+    Args:
+        api_key: The key, where there is one.
+        keys: In its place, names and keys, a list of keys, or a `KeyPool`.
+        base_url: Where the API stands; default: the environment, then the API's own address.
+        settings: A `Settings` of the stack.
+        timeout: Seconds for a whole call, retries included (None: no limit).
+        more: Any field of `Settings`, in place of that one's; `name` (in statistics, spans and
+            logs: the API's; clients of one name are counted together), `connect_timeout` (5 s),
+            `read_timeout` (a single wait for the answer: 60 s), `max_answer_size` (64 MiB), and
+            settings of the API.
+
+    Raises:
+        MissingKeyError: if no key is given or found; it names the variables.
+        SettingsError: for an unknown setting, with the nearest known one, for a value that breaks
+            its rule, and for `api_key` beside `keys`.
+    """
+
+    provider: ClassVar[Provider]
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        keys: KeyPool | Mapping[str, str | None] | list[str] | None = None,
+        base_url: str | None = None,
+        settings: Settings | None = None,
+        timeout: float | None = None,
+        **more: Any,
+    ) -> None:
+        setup = Setup.of(
+            self.provider, base_url=base_url, settings=settings, timeout=timeout, more=more
+        )
+        self._setup = setup
+        self.settings = setup.settings
+        self.keys = key_pool(setup, api_key, keys)
+        self.queue = _queue(setup)
+        self.circuit_breaker = _breaker(setup)
+        self._connect(setup)
+
+    def get_stats(self) -> dict[str, Any]:
+        """Return the counts of this client's calls, with those of each key under `endpoints`."""
+        return get_stats(self._setup.name)
+
+    def generate_report(self, *, include_details: bool = False) -> dict[str, Any]:
+        """Return the main figures with rates; it prints as a table."""
+        return generate_report(self._setup.name, include_details=include_details)
+
+    def reset_stats(self, key: str | None = None) -> None:
+        """Forget what was counted: for one key's entry, or for all of them and the client."""
+        self.keys.reset_stats(key)
+        if key is None:
+            reset_stats(self._setup.name)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.keys.names())
+        kind = f"{self.provider.name}.{type(self).__name__}"
+        return f"<{kind} at {self._setup.base_url} with keys {names}>"
+
+    def _connect(self, setup: Setup) -> None:
+        """Make what sends the requests: the one thing in which kinds of clients differ."""
+        raise NotImplementedError
+
+    def _statistics(self) -> CallStatistics | None:
+        return statistics_of(self._setup.name) if self.settings.metrics_enabled else None
+
+    def _stack(self, attempt: Callable[..., Any], *, streams: bool) -> Callable[..., Any]:
+        """Put the layers around an attempt; the pool passes the lease, not just the key."""
+        layers = layers_of(
+            self.settings,
+            pool_layer=lambda pool: PoolLayer(pool, "lease", passes_lease=True, name_of=_key_of),
+            keys=self.keys,
+            queue=self.queue,
+            breaker=self.circuit_breaker,
+            name=self._setup.name,
+        )
+        base_url = self._setup.base_url
+
+        def describe(exchange: Exchange, _: object) -> Any:
+            return describe_call(base_url, exchange, streams=streams)
+
+        stack: Callable[..., Any] = decorate(attempt, *layers, describe_span=describe)
+        return stack
+
+    def _call(self, options: dict[str, Any], named: Collection[str] = ()) -> CallOptions:
+        """Take the options of every call out of those of this one, but for the `named`."""
+        call = CallOptions(options, self._setup.timeout, named)
+        if call.key is not None:
+            reject_unknown((call.key,), self.keys.names(), f"pool {self.keys.name!r}", what="entry")
+        return call
+
+    def _exchange(self, request: Request, call: CallOptions) -> Exchange:
+        return Exchange(self.provider, request, call)
+
+
+@contextmanager
+def last_answer_first(exchange: Exchange) -> Generator[None]:
+    """Let the last thing that the server said come through where the time of the call is over."""
+    exchange.bound()
+    answered: AdapterError | None = None
+    try:
+        yield
+    except DeadlineExceededError as error:
+        answered = exchange.last_answer()
+        if answered is None:
+            raise
+        raise answered from error
+    finally:
+        # Its traceback leads to the frames that hold it and the exchange: a cycle.
+        exchange.answered = answered = None
+
+
+def _key_of(exchange: Exchange, _: object) -> str | None:
+    return exchange.key
+
+
+def _queue(setup: Setup) -> PriorityQueue:
+    settings = setup.settings
+    return PriorityQueue(
+        name=setup.name,
+        max_concurrent_requests=settings.max_concurrent_requests,
+        queue_size=settings.queue_size,
+        queue_timeout=settings.queue_timeout,
+        queue_enabled=settings.queue_enabled,
+        aging=settings.aging,
+    )
+
+
+def _breaker(setup: Setup) -> CircuitBreaker:
+    settings = setup.settings
+    return CircuitBreaker(
+        name=setup.name,
+        failure_threshold=settings.failure_threshold,
+        reset_timeout=settings.reset_timeout,
+    )

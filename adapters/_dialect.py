@@ -1,0 +1,34 @@
+"""How one API speaks the dialect of OpenAI: data, for `_openai_style` to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Dialect"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """Where servers of this dialect differ.
+
+    Attributes:
+        chat_path: And the others: relative to the base URL.
+        embedding_format: Asked for where the caller asks for none. base64 is a quarter of the size
+            of JSON numbers, and what OpenAI's own client asks for.
+        stream_options: Sent with a stream where the caller sends none: without them OpenAI reports
+            no usage for a stream.
+        max_inputs: The most inputs that one request for embeddings may have.
+    """
+
+    chat_path: str = "chat/completions"
+    completions_path: str = "completions"
+    embeddings_path: str = "embeddings"
+    moderations_path: str = "moderations"
+    models_path: str = "models"
+    rerank_path: str = "rerank"
+    transcriptions_path: str = "audio/transcriptions"
+    embedding_format: str | None = "base64"
+    stream_options: Mapping[str, Any] | None = None
+    max_inputs: int = 2048

@@ -1,0 +1,118 @@
+"""Flows: what an operation wants to ask, as data, and what runs it.
+
+A flow is a generator. It yields one `Ask`, or a list of them that may be sent side by side, and is
+sent the result, or the results in their order. What an ask raises is thrown into the flow, which
+may clean up by further asks. A flow is always closed; what it returns is the operation's result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Generic, TypeVar, overload
+
+from adapters._exchange import Read
+from adapters._failures import read_answer
+from adapters._messages import Reply, Request
+
+__all__ = ["Ask", "Flow", "Page", "Pages", "drive", "drive_pages", "together"]
+
+R = TypeVar("R")
+
+
+class Ask(Generic[R]):
+    """One request, and how its answer is read.
+
+    Args:
+        request: What is sent.
+        parse: Makes the result of the parsed JSON of a good answer, and of the reply; it may fail
+            with any error of access on an answer of another form.
+        read: In its place, reads an answer that is no JSON.
+    """
+
+    __slots__ = ("read", "request")
+
+    @overload
+    def __init__(self, request: Request, parse: Callable[[Any, Reply], R]) -> None: ...
+
+    @overload
+    def __init__(self, request: Request, *, read: Read[R]) -> None: ...
+
+    def __init__(self, request: Request, parse: Any = None, *, read: Any = None) -> None:
+        self.request = request
+        self.read: Read[R] = partial(read_answer, parse) if read is None else read
+
+
+class Page(Generic[R]):
+    """Items that a flow of pages hands out."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: Sequence[R]) -> None:
+        self.items = items
+
+
+Asks = Ask[Any] | Sequence[Ask[Any]]
+Flow = Generator[Asks, Any, R]
+Pages = Generator[Asks | Page[R], Any, None]
+
+
+def drive(flow: Flow[R], answer: Callable[[Asks], Any]) -> R:
+    """Run a flow to its end; `answer` sends what it asks for."""
+    with closing(flow):
+        try:
+            asks = next(flow)
+            while True:
+                try:
+                    answered = answer(asks)
+                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                    asks = flow.throw(error)
+                else:
+                    asks = flow.send(answered)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+
+
+def drive_pages(flow: Pages[R], answer: Callable[[Asks], Any]) -> Generator[R, None, None]:
+    """Run a flow of pages and give its items; each page is asked for when it is needed."""
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Page):
+                    yield from step.items
+                    step = next(flow)
+                    continue
+                try:
+                    answered = answer(step)
+                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answered)
+        except StopIteration:
+            return
+
+
+def together(jobs: Sequence[Callable[[], R]], width: int) -> list[R]:
+    """Run these in up to `width` threads; their results in order.
+
+    Once one has failed none is begun any more; when those that run have ended, the first error in
+    order is raised.
+    """
+    with ThreadPoolExecutor(min(width, len(jobs)) or 1) as executor:
+        futures = [executor.submit(copy_context().run, job) for job in jobs]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            for future in futures:
+                future.cancel()
+    return _results(futures)
+
+
+def _results(futures: list[Future[R]]) -> list[R]:
+    ended = [future for future in futures if not future.cancelled()]
+    return [future.result() for future in ended]

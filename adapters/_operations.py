@@ -1,0 +1,203 @@
+"""Operations: what an API can be asked for, as methods of its clients.
+
+An operation is written once, without input and output, and each kind of client drives it in its own
+way. Parameters and docstring of what it is made of are those that its users see; the name is that
+of the attribute.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+from adapters._exchange import MakeReader, Read
+from adapters._flows import Ask, Flow, Pages
+from adapters._messages import Reply, Request
+from adapters._setup import Setup
+from adapters._streaming import Stream
+
+if TYPE_CHECKING:
+    from adapters._client import BaseClient
+
+__all__ = ["Operation", "PagedOperation", "StreamOperation"]
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class _Method:
+    """How a function becomes a method of clients.
+
+    Args:
+        begin: Takes the client's setup and then what the user gives.
+        method: Takes the client and what the user gives.
+        result: What the method returns, as text.
+    """
+
+    def __init__(self, begin: Callable[..., Any], method: Any, result: str) -> None:
+        _, *others = inspect.signature(begin).parameters.values()
+        self._begin = begin
+        self._method = method
+        self._signature = inspect.Signature(others, return_annotation=result)
+        self._named = frozenset(self._signature.parameters)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        parameters = [itself, *self._signature.parameters.values()]
+        method = self._method
+        method.__name__, method.__qualname__ = name, f"{owner.__qualname__}.{name}"
+        method.__module__, method.__doc__ = owner.__module__, self._begin.__doc__
+        method.__signature__ = self._signature.replace(parameters=parameters)
+
+    def __get__(self, client: Any, owner: Any) -> Any:
+        return self._method if client is None else MethodType(self._method, client)
+
+    def begin(self, setup: Setup, args: Any, kwargs: Any) -> Any:
+        """Call the function; what does not fit its parameters is said in the user's words.
+
+        Raises:
+            TypeError: for an argument too many or too few.
+        """
+        try:
+            return self._begin(setup, *args, **kwargs)
+        except TypeError:
+            try:
+                self._signature.bind(*args, **kwargs)
+            except TypeError as misfit:
+                msg = f"{self._method.__name__}() got wrong arguments: {misfit}"
+                raise TypeError(msg) from None
+            raise
+
+
+class Operation(_Method, Generic[P, R]):
+    """An operation that is made of a flow: a function of the setup and the user's arguments."""
+
+    def __init__(
+        self, flow: Callable[Concatenate[Setup, P], Flow[R]], *, result: str | None = None
+    ) -> None:
+        def method(client: BaseClient, /, *args: Any, **kwargs: Any) -> R:
+            call = client._call(kwargs, self._named)
+            result: R = client._run(self.begin(client._setup, args, kwargs), call)
+            return result
+
+        super().__init__(flow, method, result or _inside(_returned(flow)))
+
+    @overload
+    @classmethod
+    def of(
+        cls,
+        build: Callable[Concatenate[Setup, Q], Request],
+        parse: Callable[[Any, Reply], S],
+    ) -> Operation[Q, S]: ...
+
+    @overload
+    @classmethod
+    def of(
+        cls, build: Callable[Concatenate[Setup, Q], Request], *, read: Read[S]
+    ) -> Operation[Q, S]: ...
+
+    @classmethod
+    def of(cls, build: Callable[..., Request], parse: Any = None, *, read: Any = None) -> Any:
+        """Return the usual operation: one request, and its answer as `parse` or `read` sees it."""
+
+        def begin(setup: Setup, *args: Any, **kwargs: Any) -> Flow[Any]:
+            request = build(setup, *args, **kwargs)
+            return _one(Ask(request, parse) if read is None else Ask(request, read=read))
+
+        flow: Any = functools.update_wrapper(begin, build)
+        return cls(flow, result=_returned(parse if read is None else read))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(
+            self, client: None, owner: type[BaseClient]
+        ) -> Callable[Concatenate[Any, P], R]: ...
+
+        @overload
+        def __get__(self, client: BaseClient, owner: Any) -> Callable[P, R]: ...
+
+        @overload
+        def __get__(self, client: object, owner: Any) -> Self: ...
+
+        def __get__(self, client: Any, owner: Any) -> Any: ...
+
+
+class StreamOperation(_Method, Generic[P]):
+    """An operation that gives events as they come: one request, and the reader of its answer."""
+
+    def __init__(
+        self, build: Callable[Concatenate[Setup, P], Request], make_reader: MakeReader
+    ) -> None:
+        def method(client: BaseClient, /, *args: Any, **kwargs: Any) -> Stream:
+            call = client._call(kwargs, self._named)
+            return client._stream(self.begin(client._setup, args, kwargs), make_reader, call)
+
+        super().__init__(build, method, "Stream")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(
+            self, client: None, owner: type[BaseClient]
+        ) -> Callable[Concatenate[Any, P], Stream]: ...
+
+        @overload
+        def __get__(self, client: BaseClient, owner: Any) -> Callable[P, Stream]: ...
+
+        @overload
+        def __get__(self, client: object, owner: Any) -> Self: ...
+
+        def __get__(self, client: Any, owner: Any) -> Any: ...
+
+
+class PagedOperation(_Method, Generic[P, R]):
+    """An operation that gives items of any number, a page at a time, as they are asked for.
+
+    Nothing is sent before the first item is taken. `timeout` bounds each page, not all of them.
+    """
+
+    def __init__(self, pages: Callable[Concatenate[Setup, P], Pages[R]]) -> None:
+        def method(client: BaseClient, /, *args: Any, **kwargs: Any) -> Iterator[R]:
+            call = client._call(kwargs, self._named)
+            return client._pages(self.begin(client._setup, args, kwargs), call)
+
+        super().__init__(pages, method, f"Iterator[{_inside(_returned(pages))}]")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(
+            self, client: None, owner: type[BaseClient]
+        ) -> Callable[Concatenate[Any, P], Iterator[R]]: ...
+
+        @overload
+        def __get__(self, client: BaseClient, owner: Any) -> Callable[P, Iterator[R]]: ...
+
+        @overload
+        def __get__(self, client: object, owner: Any) -> Self: ...
+
+        def __get__(self, client: Any, owner: Any) -> Any: ...
+
+
+def _one(ask: Ask[R]) -> Flow[R]:
+    """Be the flow of a single request."""
+    result: R = yield ask
+    return result
+
+
+def _returned(function: Callable[..., Any]) -> str:
+    annotation = inspect.signature(function).return_annotation
+    if annotation is inspect.Signature.empty:
+        return "Any"
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+
+
+def _inside(annotation: str) -> str:
+    """Return what a flow returns, or its pages hold."""
+    return annotation.partition("[")[2].removesuffix("]") or annotation
