@@ -178,7 +178,7 @@ def test_the_events_of_a_stream(claude: anthropic.Anthropic, wire: Any, server: 
 
 def test_tokens_are_counted_as_they_are_charged(claude: anthropic.Anthropic) -> None:
     """The count of a request is the input of its answer."""
-    counted = claude.messages.count_tokens(model=MODEL, messages=USER, system="Be kind")  # type: ignore[arg-type] - plain dicts
+    counted = claude.messages.count_tokens(model=MODEL, messages=USER, system="Be kind")
 
     assert chat(claude, system="Be kind").usage.input_tokens == counted.input_tokens
 
@@ -223,7 +223,7 @@ def test_the_sdk_raises_its_own_errors(
     with pytest.raises(error) as caught:
         chat(claude)
 
-    body: Any = caught.value.body  # type: ignore[attr-defined] - every one of them has it
+    body: Any = caught.value.body
     assert ("error", kind) == (body["type"], body["error"]["type"])
     assert server.log()[0].request_id == body["request_id"]
 
@@ -268,7 +268,7 @@ def test_a_limit_is_told_in_the_headers(server: Emulator, claude: anthropic.Anth
     """What is left of a key's limit, and when it is whole again."""
     server.script(["limit:key=production,requests=2,window=1000"])
 
-    raw = claude.messages.with_raw_response.create(model=MODEL, max_tokens=5, messages=USER)  # type: ignore[arg-type] - plain dicts
+    raw = claude.messages.with_raw_response.create(model=MODEL, max_tokens=5, messages=USER)
 
     stem = "anthropic-ratelimit-requests-"
     assert ("2", "1") == (raw.headers[f"{stem}limit"], raw.headers[f"{stem}remaining"])

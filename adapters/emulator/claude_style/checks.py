@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from adapters.emulator.checks import (
     Check,
@@ -45,7 +45,7 @@ _BLOCK_TYPES = (
 
 def _block(param: str, value: object) -> None:
     mapping(required=("type",))(param, value)
-    block: Mapping[str, Any] = value  # type: ignore[assignment] - the line above has seen to it
+    block = cast("Mapping[str, Any]", value)
     string(*_BLOCK_TYPES)(f"{param}.type", block["type"])
     for name in _NEEDED.get(block["type"], ()):
         require(block, name, f"{param}.{block['type']}.{name}")

@@ -24,7 +24,12 @@ def _all(message: Mapping[str, Any]) -> Iterator[_Event]:
     # At the start the input is known, and of the output the first token.
     usage = {**message["usage"], "output_tokens": 1}
     usage.pop("output_tokens_details")
-    begun = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    begun: dict[str, Any] = {
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
     yield "message_start", {"message": {**message, **begun}}
     for index, block in enumerate(message["content"]):
         yield from _block(index, block)
