@@ -1,0 +1,1 @@
+"""The API of Gemini: generation, embeddings, token counts, models, errors."""
