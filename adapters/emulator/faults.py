@@ -32,6 +32,8 @@ _CONDITIONS = frozenset(
 ) | {"rate"}
 
 _STATUSES = range(400, 600)
+# What a limit is nothing without.
+_NEEDED = frozenset({"requests", "window"})
 
 _RETRY_AFTER = frozenset({"retry_after", "retry_after_as"})
 _ERROR = frozenset({"code", "message", "should_retry"}) | _RETRY_AFTER
@@ -158,10 +160,11 @@ class Rule:
     def as_dict(self) -> dict[str, object]:
         """Give the mapping from which `of` makes an equal rule."""
         names = {new: old for old, new in _RENAMED.items()}
+        needed = _NEEDED if self.fault == "limit" else frozenset[str]()
         return {
             names.get(field.name, field.name): getattr(self, field.name)
             for field in fields(self)
-            if getattr(self, field.name) != field.default
+            if getattr(self, field.name) != field.default or field.name in needed
         }
 
     @classmethod
@@ -173,10 +176,9 @@ class Rule:
                 rule = f"must be {str(needed).lower()} for {fault}"
                 raise settings_error("stream", rule, not needed)
         if fault == "limit":
-            for name in ("requests", "window"):
-                if name not in values:
-                    rule = "must be given for a limit"
-                    raise settings_error(name, rule, None, f"{name} {rule}")
+            for name in sorted(_NEEDED - values.keys()):
+                rule = "must be given for a limit"
+                raise settings_error(name, rule, None, f"{name} {rule}")
         if fault == "slow" and not {"delay", "interval"} & values.keys():
             values["delay"] = 1.0
         if values.get("until", math.inf) <= values.get("since", 0.0):

@@ -41,9 +41,10 @@ class Reply:
 class Wire:
     """Requests by hand: no library between the test and the bytes."""
 
-    def __init__(self, server: Emulator, key: str = "production") -> None:
+    def __init__(self, server: Emulator, key: str = "production", provider: str = "openai") -> None:
         self._port = urlsplit(server.base_url()).port
-        self._secret = server.keys()[key]
+        self._root = urlsplit(server.base_url(provider)).path
+        self._secret = server.keys(provider)[key]
 
     def connect(self) -> socket.socket:
         """Open a connection and send nothing."""
@@ -55,7 +56,7 @@ class Wire:
         path: str = "/chat/completions",
         method: str = "POST",
         headers: Mapping[str, str | None] | None = None,
-        root: str = "/openai/v1",
+        root: str | None = None,
     ) -> http.client.HTTPConnection:
         """Send a request and leave the answer to the caller."""
         data = (
@@ -64,7 +65,7 @@ class Wire:
         sent = {"authorization": f"Bearer {self._secret}", "content-type": "application/json"}
         sent = {name: value for name, value in {**sent, **(headers or {})}.items() if value}
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-        connection.request(method, root + path, data, sent)
+        connection.request(method, (self._root if root is None else root) + path, data, sent)
         return connection
 
     def send(self, *arguments: Any, **more: Any) -> Reply:
