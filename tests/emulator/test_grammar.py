@@ -53,6 +53,13 @@ def test_a_rule_survives_the_way_to_the_process(fault: str) -> None:
     assert rule == Rule.of(json.loads(json.dumps(rule.as_dict())))
 
 
+def test_a_limit_that_looks_like_the_default_survives() -> None:
+    """What has to be given is always handed on."""
+    rule = Rule.parse("limit:requests=1,window=1")
+
+    assert rule == Rule.of(rule.as_dict())
+
+
 @pytest.mark.parametrize(
     ("spec", "setting", "message"),
     [
