@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapters import errors, openai
+    from adapters._fallback import fallback
 
-__all__ = ["errors", "openai"]
+__all__ = ["errors", "fallback", "openai"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load one of the modules."""
+    """Load one of the modules, or the one function that belongs to no API."""
+    if name == "fallback":
+        return import_module("adapters._fallback").fallback
     if name in __all__:
         return import_module(f"adapters.{name}")
     msg = f"module {__name__!r} has no attribute {name!r}"
