@@ -144,7 +144,7 @@ def test_trap_3_the_task_is_cancelled_at_any_step(queue, rounds):
     async def main():
         future = fetch.submit()
         others = asyncio.all_tasks()
-        while not (tasks := asyncio.all_tasks() - others):
+        while not (tasks := asyncio.all_tasks() - others):  # noqa: ASYNC110 - no event tells when
             await asyncio.sleep(0)
         for _ in range(rounds):
             await asyncio.sleep(0)
