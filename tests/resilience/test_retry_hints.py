@@ -11,6 +11,7 @@ from resilience.testing import FakeClock, capture_events
 from tests.support.faults import BotoError, HttpError, failing, gaps, hold_random
 from tests.support.run import AsyncRun, SyncRun
 
+RETRY_INFO = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}
 SOON, LATE = {"Retry-After": "30"}, {"Retry-After": "61"}
 
 
@@ -32,6 +33,11 @@ class LimitedError(Exception):
         (HttpError(429, {"retry-after-ms": "2500", "retry-after": "9"}), 2.5),
         (BotoError(503, {"retry-after": "12"}), 12),
         (HttpError(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "20s"}), 20),
+        (BotoError(503, {"x-amz-retry-after": "12000"}), 12),
+        (HttpError(429, body={"error": {"details": [RETRY_INFO]}}), 34.5),
+        (HttpError(429, {"retry-after": "9"}, body={"error": {"details": [RETRY_INFO]}}), 9),
+        (HttpError(429, body={"error": {"message": "Please try again in 1m0.5s."}}), 60.5),
+        (HttpError(503, body={"error": {"message": "Please try again in 1m0.5s."}}), 1),
         (LimitedError(45), 45),
         (HttpError(429, {"retry-after": "0.25"}), 1),
         (HttpError(429, {"retry-after": "soon"}), 1),
@@ -41,7 +47,7 @@ class LimitedError(Exception):
 def test_the_longer_of_hint_and_back_off_is_waited_for(run, error, delay):
     """A hint replaces a computed delay of 1 s where it is longer; what is no hint does not."""
     body = failing(error)
-    fetch = run.decorate(retry(jitter=0), body)
+    fetch = run.decorate(retry(jitter=0, max_retry_delay=90), body)
     with FakeClock():
         fetch()
 

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from resilience import CircuitOpenError, circuit_breaker, get_stats, retry
+from resilience import CircuitOpenError, circuit_breaker, get_stats, prioritized, retry
 from resilience.testing import FakeClock, capture_events, no_waiting
+from tests.support.bodies import as_coroutine_function
 from tests.support.faults import HttpError, failing
 
 THREE = {"max_retries": 2, "initial_retry_delay": 0, "jitter": 0}
@@ -162,6 +163,85 @@ def test_a_plain_inner_one_in_a_thread_of_a_coroutine_counts():
         asyncio.run(outer())
 
     assert 3 == len(body.times)
+
+
+def test_an_inner_one_in_a_task_of_its_own_counts():
+    """A task that the call starts belongs to the call."""
+    body = failing(*[OSError] * 99)
+    inner = retry(**THREE)(as_coroutine_function(body))
+
+    @retry(**THREE)
+    async def outer():
+        return await asyncio.create_task(inner())
+
+    with no_waiting(), pytest.raises(OSError, match="scripted"):
+        asyncio.run(outer())
+
+    assert 3 == len(body.times)
+
+
+@pytest.mark.parametrize("flavour", ["sync", "async"])
+def test_an_inner_one_that_is_submitted_counts(flavour):
+    """It runs in a worker of its queue; the outer one waits for its future."""
+    body = failing(*[OSError] * 99)
+    inner = retry(**THREE)(prioritized(body))
+
+    @retry(**THREE)
+    def outer():
+        return inner.submit().result()
+
+    @retry(**THREE)
+    async def outer_async():
+        return await asyncio.wrap_future(inner.submit())
+
+    with no_waiting(), pytest.raises(OSError, match="scripted"):
+        outer() if flavour == "sync" else asyncio.run(outer_async())
+
+    assert 3 == len(body.times)
+
+
+def test_an_inner_generator_counts():
+    """A stream that could not be opened is not opened again by the stream around it."""
+    opened = []
+
+    @retry(**THREE)
+    def inner():
+        opened.append(1)
+        raise OSError("scripted")
+        yield
+
+    @retry(**THREE)
+    def outer():
+        yield from inner()
+
+    with no_waiting(), pytest.raises(OSError, match="scripted"):
+        list(outer())
+
+    assert 3 == len(opened)
+
+
+def test_an_inner_async_generator_counts():
+    """The same where both are awaited."""
+    opened = []
+
+    @retry(**THREE)
+    async def inner():
+        opened.append(1)
+        raise OSError("scripted")
+        yield
+
+    @retry(**THREE)
+    async def outer():
+        async for item in inner():
+            yield item
+
+    async def consume():
+        return [item async for item in outer()]
+
+    with no_waiting(), pytest.raises(OSError, match="scripted"):
+        asyncio.run(consume())
+
+    assert 3 == len(opened)
 
 
 def test_a_shared_exception_object_is_retried_in_each_call(run):

@@ -8,8 +8,9 @@ import inspect
 
 import pytest
 
-from resilience import SettingsError, get_stats, retry
+from resilience import RetryBudget, SettingsError, get_stats, retry
 from resilience.testing import FakeClock, no_waiting
+from tests.support.faults import HttpError
 
 
 def opening(failures, items=(1, 2, 3), *, error=OSError):
@@ -63,6 +64,63 @@ def test_a_generator_that_keeps_failing_ends_with_the_last_error(run):
 
     assert 3 == body.opened
     assert "3 attempts made" in caught.value.__notes__[0]
+
+
+def test_a_generator_obeys_the_limits_of_a_call(run):
+    """No attempt to open it begins after `max_elapsed`, or beyond the budget."""
+    body, budget = opening(99), RetryBudget(ratio=0, minimum=1)
+    with FakeClock() as clock:
+        with pytest.raises(OSError, match="scripted"):
+            run.items(retry(jitter=0, max_elapsed=5)(run.function(body)))
+
+        assert (3, 1 + 2) == (body.opened, clock.now)
+
+    body = opening(99)
+    with no_waiting(), pytest.raises(OSError, match="scripted"):
+        run.items(retry(budget=budget)(run.function(body)))
+
+    assert 2 == body.opened
+
+
+def test_a_generator_waits_for_as_long_as_the_server_says(run):
+    """A hint counts for a stream that could not be opened as for any call."""
+    body = opening(1, error=lambda _: HttpError(429, {"Retry-After": "30"}))
+    with FakeClock() as clock:
+        assert [1, 2, 3] == run.items(retry(jitter=0)(run.function(body)))
+
+        assert 30 == clock.now
+
+
+def test_the_hook_is_called_for_a_generator(run):
+    """Once for each further attempt to open it."""
+    seen, body = [], opening(2)
+    with no_waiting():
+        run.items(retry(before_retry=seen.append)(run.function(body)))
+
+    assert [1, 2] == [record.attempt for record in seen]
+
+
+def test_an_async_generators_hook_may_be_a_coroutine_function():
+    """It is awaited before the wait begins."""
+    seen, failures = [], [OSError()]
+
+    async def hook(record):
+        await asyncio.sleep(0)
+        seen.append(record.attempt)
+
+    @retry(before_retry=hook)
+    async def stream():
+        if failures:
+            raise failures.pop()
+        yield 1
+
+    async def consume():
+        return [item async for item in stream()]
+
+    with no_waiting():
+        assert [1] == asyncio.run(consume())
+
+    assert [1] == seen
 
 
 def test_an_empty_generator_is_a_success(run):

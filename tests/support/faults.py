@@ -20,11 +20,17 @@ class Response:
 
 
 class HttpError(Exception):
-    """An error in the manner of requests and httpx: all that it knows is in its response."""
+    """An error in the manner of requests and httpx: all that it knows is in its response.
 
-    def __init__(self, status: int, headers: Mapping[str, str] | None = None) -> None:
+    A `body` is what an SDK has parsed.
+    """
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str] | None = None, body: object = None
+    ) -> None:
         super().__init__(f"HTTP {status}")
         self.response = Response(status, headers)
+        self.body = body
 
 
 class BotoError(Exception):

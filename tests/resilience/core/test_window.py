@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resilience._core.breaker import Breaker
+from resilience._core.breaker_states import BreakerRules
 from resilience._core.window import CountWindow, Tally, TimeWindow
+from tests.support.cost import Ends, instructions
 
 outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
 
@@ -46,6 +49,50 @@ def test_a_window_forgets(window):
         tally = window.record(moment, failed=False, slow=False)
 
     assert Tally(total=3, failures=0, slow=0) == tally
+
+
+def full_count_window(size, monkeypatch):
+    """A window of so many calls that is full, and cannot be walked through unseen."""
+    monkeypatch.setattr("resilience._core.window.deque", lambda: Ends(bytes(size)))
+    return CountWindow(size)
+
+
+@pytest.mark.parametrize("outcome", [(False, False), (True, True)])
+def test_a_count_window_records_in_constant_time(monkeypatch, outcome):
+    """A window of a million calls costs what one of a hundred costs: instruction by instruction."""
+    failed, slow = outcome
+
+    def cost(size):
+        window = full_count_window(size, monkeypatch)
+        return instructions(lambda: window.record(0.0, failed=failed, slow=slow))
+
+    assert cost(100) == cost(1_000_000)
+
+
+def test_a_time_window_records_in_constant_time(monkeypatch):
+    """However many calls it holds, the next one costs the same."""
+    monkeypatch.setattr("resilience._core.rolling.deque", Ends)
+
+    def cost(calls):
+        window = TimeWindow(60)
+        for number in range(calls):
+            window.record(50 * number / calls, failed=True, slow=False)
+        return instructions(lambda: window.record(50.0, failed=True, slow=False))
+
+    assert cost(100) == cost(100_000)
+
+
+@pytest.mark.parametrize("rates", [{"failure_rate": 0.5}, {"slow_call_rate": 0.5}])
+def test_a_breaker_evaluates_its_rates_in_constant_time(monkeypatch, rates):
+    """The whole step of the machine, evaluation included, does not depend on the window."""
+
+    def cost(size):
+        monkeypatch.setattr("resilience._core.window.deque", lambda: Ends(bytes(size)))
+        breaker = Breaker(BreakerRules(failure_threshold=None, window=size, **rates))
+        permit = breaker.admit(0.0)
+        return instructions(lambda: breaker.record(permit, failed=True, now=1.0, slow=True))
+
+    assert cost(100) == cost(1_000_000)
 
 
 def _count(seen, now, age, index):
