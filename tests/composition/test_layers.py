@@ -19,6 +19,7 @@ from resilience import (
     retry,
 )
 from resilience._context import _PLACES
+from resilience.telemetry import RetryScheduled
 from resilience.testing import FakeClock, capture_events, no_waiting
 from tests.support.faults import HttpError, failing
 from tests.support.stepping import cancelled_at_every_step
@@ -153,10 +154,14 @@ def test_when_all_keys_rest_the_retry_waits_for_the_first(run):
         return api_key
 
     pool = KeyPool(["first-key", "second-key"])
-    with FakeClock():
+    with FakeClock(), capture_events() as events:
         assert "second-key" == run.decorate(resilient(keys=pool, **EXACT), fetch)()
 
     assert [(0, "first-key"), (0, "second-key"), (20, "second-key")] == keys
+    waits = [event for event in events if isinstance(event, RetryScheduled)]
+    assert [("rate_limit", "server", 20)] == [
+        (wait.reason, wait.source, wait.delay) for wait in waits
+    ]
 
 
 def test_when_all_keys_rest_for_too_long_the_real_error_comes_out(run):

@@ -199,6 +199,20 @@ def test_slow_calls_open_it(run, clock):
     assert ["late"] * 3 + ["CircuitOpenError"] == play(fetch, 4)
 
 
+def test_slow_streams_open_it(run, clock):
+    """What counts is the time until their end."""
+
+    def items():
+        yield 1
+        clock.advance(2)
+
+    fetch = run.decorate(
+        circuit_breaker(slow_call_duration=2, slow_call_rate=1, minimum_calls=3), items
+    )
+
+    assert [[1]] * 3 + ["CircuitOpenError"] == play(lambda: list(fetch()), 4)
+
+
 def test_a_slow_probe_does_not_heal(run, clock):
     """A service that answers as slowly as before has not healed."""
     pauses = iter([2, 2, 2, 1.9])

@@ -8,7 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from resilience import CircuitOpenError, circuit_breaker, get_stats, prioritized, retry
+from resilience import (
+    CircuitOpenError,
+    RetryBudget,
+    circuit_breaker,
+    get_stats,
+    prioritized,
+    retry,
+)
 from resilience.testing import FakeClock, capture_events, no_waiting
 from tests.support.bodies import as_coroutine_function
 from tests.support.faults import HttpError, failing
@@ -283,6 +290,33 @@ def test_a_shared_exception_object_is_retried_in_calls_at_the_same_time(run):
         slow.result()
 
     assert [0, 0] == [number for number in tries if number == 0]
+
+
+def test_a_shared_exception_object_that_one_call_may_not_repeat_is_retried_in_another(run):
+    """A call that has no budget gives up at once; its neighbour, which has some, does not."""
+    outcomes, budget = [OSError("shared")] * 2, RetryBudget(ratio=0, minimum=1)
+    gates = [run.gate(), run.gate()]
+
+    @run.drive
+    @retry(budget=budget, initial_retry_delay=0)
+    @run.steps
+    def fetch(number):
+        yield gates[number].wait()
+        if outcomes:
+            raise outcomes.pop()
+        return "done"
+
+    with FakeClock(autojump=False) as clock:
+        poor, rich = run.start(fetch, 0), run.start(fetch, 1)
+        run.until(lambda: 1 == gates[0].arrived == gates[1].arrived)
+        budget.spend()
+        gates[0].open()
+        with pytest.raises(OSError, match="shared"):
+            poor.result()
+        clock.advance(20)
+        gates[1].open()
+
+        assert "done" == rich.result()
 
 
 def test_a_call_of_itself_does_not_multiply(run):

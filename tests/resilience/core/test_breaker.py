@@ -218,6 +218,17 @@ def test_each_opening_in_a_row_lasts_longer():
     assert 10 == breaker.state.retry_after(now)
 
 
+def test_closed_by_hand_the_open_time_begins_anew():
+    """Who closes it says that the service is well again, as a probe would."""
+    breaker = answer(breaker_of(max_reset_timeout=35.0), "FF")
+    answer(breaker, "F", 10.0)
+    longer = breaker.state.retry_after(10.0)
+    breaker.close()
+    answer(breaker, "FF", 10.0)
+
+    assert (20, 10) == (longer, breaker.state.retry_after(10.0))
+
+
 def test_the_growing_time_does_not_overflow():
     """A circuit that has been open for months still has a finite time to wait."""
     rules = BreakerRules(reset_timeout=1.0, max_reset_timeout=60.0)

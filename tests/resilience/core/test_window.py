@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from resilience._core.breaker import Breaker
 from resilience._core.breaker_states import BreakerRules
 from resilience._core.window import CountWindow, Tally, TimeWindow
-from tests.support.cost import Ends, instructions
+from tests.support.cost import Ends, lines_run
 
 outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
 
@@ -59,12 +59,12 @@ def full_count_window(size, monkeypatch):
 
 @pytest.mark.parametrize("outcome", [(False, False), (True, True)])
 def test_a_count_window_records_in_constant_time(monkeypatch, outcome):
-    """A window of a million calls costs what one of a hundred costs: instruction by instruction."""
+    """A window of a million calls costs what one of a hundred costs, line by line."""
     failed, slow = outcome
 
     def cost(size):
         window = full_count_window(size, monkeypatch)
-        return instructions(lambda: window.record(0.0, failed=failed, slow=slow))
+        return lines_run(lambda: window.record(0.0, failed=failed, slow=slow))
 
     assert cost(100) == cost(1_000_000)
 
@@ -77,7 +77,7 @@ def test_a_time_window_records_in_constant_time(monkeypatch):
         window = TimeWindow(60)
         for number in range(calls):
             window.record(50 * number / calls, failed=True, slow=False)
-        return instructions(lambda: window.record(50.0, failed=True, slow=False))
+        return lines_run(lambda: window.record(50.0, failed=True, slow=False))
 
     assert cost(100) == cost(100_000)
 
@@ -90,7 +90,7 @@ def test_a_breaker_evaluates_its_rates_in_constant_time(monkeypatch, rates):
         monkeypatch.setattr("resilience._core.window.deque", lambda: Ends(bytes(size)))
         breaker = Breaker(BreakerRules(failure_threshold=None, window=size, **rates))
         permit = breaker.admit(0.0)
-        return instructions(lambda: breaker.record(permit, failed=True, now=1.0, slow=True))
+        return lines_run(lambda: breaker.record(permit, failed=True, now=1.0, slow=True))
 
     assert cost(100) == cost(1_000_000)
 
