@@ -124,7 +124,7 @@ class Attempts:
             remaining=deadline.remaining(),
         )
         exchange.answered_by(incoming.headers)
-        if incoming.status not in _OK:
+        if incoming.status not in _OK and incoming.status not in request.accepts:
             raise self._error(exchange, incoming)
         return incoming
 

@@ -14,7 +14,12 @@ from adapters._provider import Provider
 from adapters._request_ids import new_request_id, part_of
 from adapters._streaming import Collected
 from adapters._streams import EventReader
-from adapters.errors import AdapterError, AuthenticationError, RequestTimeoutError
+from adapters.errors import (
+    AdapterError,
+    AuthenticationError,
+    RateLimitError,
+    RequestTimeoutError,
+)
 from resilience import Priority, _clock, deadline, priority
 from resilience._lease import Lease
 from resilience._marks import note
@@ -187,6 +192,8 @@ class Exchange:
             return self.last_answer() or self.labelled(error)
         if error.status_code is not None:
             self.answered = error
+        if not self.request.repeatable and not isinstance(error, RateLimitError):
+            error.retryable = False  # it may have been done all the same
         return self.labelled(error)
 
     def last_answer(self) -> AdapterError | None:

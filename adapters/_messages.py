@@ -59,6 +59,8 @@ class Request:
         headers: More headers; they win over those of the client.
         model: The model, where the operation has one.
         base_url: Where this operation has an address of its own; it wins over the client's.
+        accepts: Statuses from 300 on that are an answer to this operation and no error.
+        repeatable: Whether it does no harm to send it again after an answer that may be lost.
     """
 
     operation: str
@@ -69,6 +71,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     model: str | None = None
     base_url: str | None = None
+    accepts: frozenset[int] = frozenset()
+    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from adapters._messages import Result, ToolCall, Usage
 
 __all__ = [
     "Answer",
+    "Documents",
     "Embeddings",
     "Health",
     "Info",
@@ -131,6 +132,27 @@ class Rankings(Result):
     scores: tuple[float, ...]
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents(Result):
+    """What a search has found, the best first; it iterates over the texts.
+
+    Attributes:
+        texts: The texts.
+        ids: Their ids; an empty one where the server tells none.
+        metadata: What else the server tells of each.
+    """
+
+    texts: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    metadata: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,14 @@ from typing import Generic, Protocol, TypeVar
 from adapters._messages import StreamEvent
 from adapters.errors import ConnectionFailedError, InvalidResponseError
 
-__all__ = ["Decoder", "EventReader", "JsonLines", "ServerSentEvent", "ServerSentEvents"]
+__all__ = [
+    "Decoder",
+    "EventReader",
+    "JsonLines",
+    "LastEvents",
+    "ServerSentEvent",
+    "ServerSentEvents",
+]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -169,12 +176,19 @@ class Decoder(Protocol[T_co]):
         ...
 
 
+class LastEvents(tuple[StreamEvent, ...]):
+    """Events of a part after which the stream is complete: for streams whose end says something."""
+
+    __slots__ = ()
+
+
 class EventReader(Generic[T]):
     """Read the events of one operation from the bytes of its stream; one reader, one stream.
 
     Args:
         decoder: Cuts the bytes.
-        parse: Turns a part into events; None says that it is the end marker.
+        parse: Turns a part into events; None says that it is the end marker, `LastEvents` that
+            none is to come.
         needs_end: Whether a stream without its end marker has been cut.
         may_be_empty: Whether a stream without any event is a good answer.
     """
@@ -229,3 +243,4 @@ class EventReader(Generic[T]):
             for event in events:
                 self._is_empty = False
                 yield event
+            self.has_ended = isinstance(events, LastEvents)

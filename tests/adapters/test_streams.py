@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from adapters import _streams
 from adapters._messages import StreamEvent, ToolCall, Usage
 from adapters._streaming import Collected
-from adapters._streams import EventReader, JsonLines, ServerSentEvent, ServerSentEvents
+from adapters._streams import (
+    EventReader,
+    JsonLines,
+    LastEvents,
+    ServerSentEvent,
+    ServerSentEvents,
+)
 from adapters.errors import AdapterError, ConnectionFailedError, InvalidResponseError
 
 Event = ServerSentEvent
@@ -206,3 +212,12 @@ def test_collected_events_add_up():
     )
     assert 3 == collected.usage.total_tokens
     assert "m" == collected.model
+
+
+def test_last_events_are_the_end():
+    """Events that are the last ones of a stream end it: it lacks no end marker."""
+    reader = EventReader(JsonLines(), lambda line: LastEvents([StreamEvent(text=line)]))
+
+    assert ["a"] == [event.text for event in reader.feed(b"a\nb\n")]
+    assert reader.has_ended
+    assert [] == list(reader.finish())
