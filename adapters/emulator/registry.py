@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.emulator import claude, gemini, llvm, opea, openai, ovms, tei, tgi
+from adapters.emulator import claude, gemini, llvm, ollama, opea, openai, ovms, tei, tgi
 from adapters.emulator.protocol import Provider
 
 __all__ = ["PROVIDERS"]
@@ -15,6 +15,7 @@ PROVIDERS: Mapping[str, Provider] = {
         openai.PROVIDER,
         claude.PROVIDER,
         gemini.PROVIDER,
+        ollama.PROVIDER,
         tgi.PROVIDER,
         tei.PROVIDER,
         llvm.PROVIDER,

@@ -1,0 +1,1 @@
+"""The API of Ollama: chat, generation, embeddings, models, pulls, errors."""
