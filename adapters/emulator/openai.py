@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.emulator.answers import digest
+from adapters.emulator.answers import count_tokens, digest
 from adapters.emulator.openai_style.chat import chat_operation
 from adapters.emulator.openai_style.completions import completions_operation
 from adapters.emulator.openai_style.embeddings import embeddings_operation
@@ -16,7 +16,8 @@ from adapters.emulator.openai_style.errors import (
 from adapters.emulator.openai_style.models import Model, Models, model_operations
 from adapters.emulator.openai_style.moderations import moderations_operation
 from adapters.emulator.openai_style.responses import responses_operations
-from adapters.emulator.protocol import Provider, describe_body
+from adapters.emulator.openai_style.transcriptions import describe_form, transcription_operations
+from adapters.emulator.protocol import Call, Provider
 
 __all__ = ["PROVIDER"]
 
@@ -43,6 +44,9 @@ _MODELS: Models = {
         Model("text-embedding-ada-002", "embedding", 8_192, dimensions=1536),
         Model("omni-moderation-latest", "moderation", 32_768),
         Model("text-moderation-latest", "moderation", 32_768),
+        Model("whisper-1", "transcription", 448),
+        Model("gpt-4o-transcribe", "transcription", 16_000),
+        Model("gpt-4o-mini-transcribe", "transcription", 16_000),
     ]
 }
 
@@ -50,6 +54,14 @@ _MODELS: Models = {
 def _keys(seed: int) -> dict[str, str]:
     names = ("production", "backup")
     return {name: f"sk-emulator-{digest('openai', name, seed, size=32)}" for name in names}
+
+
+def _spoken_usage(_call: Call, model: Model, text: str) -> dict[str, object]:
+    """Count a transcription: the oldest model by the second, the others by tokens."""
+    if model.id == "whisper-1":
+        return {"usage": {"type": "duration", "seconds": 2}}
+    tokens = {"input_tokens": 15, "output_tokens": count_tokens(text)}
+    return {"usage": {"type": "tokens", **tokens, "total_tokens": 15 + tokens["output_tokens"]}}
 
 
 PROVIDER = Provider(
@@ -61,6 +73,7 @@ PROVIDER = Provider(
         embeddings_operation(_MODELS),
         completions_operation(_MODELS),
         moderations_operation(_MODELS),
+        *transcription_operations(_MODELS, _spoken_usage),
         *model_operations(_MODELS),
     ),
     keys=_keys,
@@ -69,5 +82,5 @@ PROVIDER = Provider(
     stream_problem=stream_problem,
     soft_problem=soft_problem,
     headers=headers,
-    describe=describe_body,
+    describe=describe_form,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.emulator import claude, gemini, llvm, ollama, opea, openai, ovms, tei, tgi
+from adapters.emulator import claude, gemini, groq, llvm, ollama, opea, openai, ovms, tei, tgi
 from adapters.emulator.protocol import Provider
 
 __all__ = ["PROVIDERS"]
@@ -14,6 +14,7 @@ PROVIDERS: Mapping[str, Provider] = {
     for provider in [
         openai.PROVIDER,
         claude.PROVIDER,
+        groq.PROVIDER,
         gemini.PROVIDER,
         ollama.PROVIDER,
         tgi.PROVIDER,

@@ -41,7 +41,11 @@ def _progress(name: str, *, known: bool) -> Iterator[dict[str, object]]:
         yield {"error": _MISSING}
         return
     layer = digest("layer", name, size=64)
-    head = {"status": f"pulling {layer[:12]}", "digest": f"sha256:{layer}", "total": _TOTAL}
+    head: dict[str, object] = {
+        "status": f"pulling {layer[:12]}",
+        "digest": f"sha256:{layer}",
+        "total": _TOTAL,
+    }
     yield head
     for step in range(1, _STEPS + 1):
         yield {**head, "completed": _TOTAL * step // _STEPS}

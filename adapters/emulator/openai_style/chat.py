@@ -21,12 +21,20 @@ from adapters.emulator.openai_style.choices import (
 from adapters.emulator.openai_style.models import Models, check_context, find_model
 from adapters.emulator.protocol import Answer, Call, Operation
 
-__all__ = ["cached_tokens", "chat_operation"]
+__all__ = [
+    "FRAMING",
+    "cached_tokens",
+    "chat_operation",
+    "chat_usage",
+    "chat_wish",
+    "finish_reason",
+    "written_choice",
+]
 
 # Prompts are served from the cache from this length on, in steps of the second number.
 _CACHE_FROM, _CACHE_STEP = 1024, 128
 # What each message costs beside its text.
-_FRAMING = 4
+FRAMING = 4
 
 
 def chat_operation(models: Models) -> Operation:
@@ -40,11 +48,11 @@ def _chat(models: Models, call: Call) -> Answer:
     model = find_model(models, body["model"], "chat")
     check_messages(body, model)
     prompt = prompt_text(body["messages"])
-    prompt_tokens = count_tokens(prompt) + _FRAMING * len(body["messages"])
+    prompt_tokens = count_tokens(prompt) + FRAMING * len(body["messages"])
     check_context(model, prompt_tokens, "messages")
-    wish = _wish(body)
+    wish = chat_wish(body)
     choices = [make_choice(call, model, prompt, wish, i) for i in range(body.get("n") or 1)]
-    reasons = [_finish_reason(choice, body) for choice in choices]
+    reasons = [finish_reason(choice, body) for choice in choices]
     head = {
         "id": f"chatcmpl-{digest('chat', call.seed, call.index, size=29)}",
         "object": "chat.completion.chunk" if call.stream else "chat.completion",
@@ -53,18 +61,19 @@ def _chat(models: Models, call: Call) -> Answer:
         "service_tier": "default",
         "system_fingerprint": f"fp_{digest('system', call.seed, size=10)}",
     }
-    usage = _usage(prompt_tokens, choices)
+    usage = chat_usage(prompt_tokens, choices)
     if call.stream:
         events = chat_events(head, choices, reasons, usage, body)
         return Answer(events=tuple(events), content_type=call.provider.stream_type)
     written = [
-        _written(number, choice, reason, log=bool(body.get("logprobs")))
+        written_choice(number, choice, reason, log=bool(body.get("logprobs")))
         for number, (choice, reason) in enumerate(zip(choices, reasons, strict=True))
     ]
     return Answer.of_json({**head, "choices": written, "usage": usage})
 
 
-def _wish(body: Mapping[str, Any]) -> Wish:
+def chat_wish(body: Mapping[str, Any]) -> Wish:
+    """Read what a request asks of the answer."""
     choice = body.get("tool_choice")
     functions = [tool["function"] for tool in body.get("tools") or () if "function" in tool]
     name = choice.get("function", {}).get("name") if isinstance(choice, dict) else None
@@ -78,7 +87,7 @@ def _wish(body: Mapping[str, Any]) -> Wish:
     )
 
 
-def _finish_reason(choice: Choice, body: Mapping[str, Any]) -> str:
+def finish_reason(choice: Choice, body: Mapping[str, Any]) -> str:
     """Say why an answer ended.
 
     A tool that the request has named ends with `stop`: the model had nothing to choose.
@@ -93,7 +102,8 @@ def cached_tokens(prompt_tokens: int) -> int:
     return prompt_tokens // _CACHE_STEP * _CACHE_STEP if prompt_tokens >= _CACHE_FROM else 0
 
 
-def _usage(prompt_tokens: int, choices: Sequence[Choice]) -> dict[str, Any]:
+def chat_usage(prompt_tokens: int, choices: Sequence[Choice]) -> dict[str, Any]:
+    """Count what all choices cost together."""
     completion = sum(choice.cost for choice in choices)
     return {
         "prompt_tokens": prompt_tokens,
@@ -112,7 +122,8 @@ def _usage(prompt_tokens: int, choices: Sequence[Choice]) -> dict[str, Any]:
     }
 
 
-def _written(number: int, choice: Choice, reason: str, *, log: bool) -> dict[str, Any]:
+def written_choice(number: int, choice: Choice, reason: str, *, log: bool) -> dict[str, Any]:
+    """Write a choice as a message, with log probabilities where they were asked for."""
     message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
     if choice.tool is not None:
         function = {"name": choice.tool, "arguments": choice.text}

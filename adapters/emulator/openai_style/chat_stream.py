@@ -9,7 +9,7 @@ from typing import Any
 from adapters.emulator.openai_style.choices import Choice, logprobs
 from adapters.emulator.protocol import server_sent_event, to_json
 
-__all__ = ["DONE", "chat_events"]
+__all__ = ["DONE", "chat_deltas", "chat_events"]
 
 DONE = server_sent_event(b"[DONE]")
 
@@ -33,16 +33,17 @@ def chat_events(
     # What all chunks have in common is encoded once: it is most of their bytes.
     before = to_json(head)[:-1] + b',"choices":['
     after = b"]," + to_json(tail)[1:] if tail else b"]}"
-    for delta in _deltas(choices, reasons, log=bool(body.get("logprobs"))):
+    for delta in chat_deltas(choices, reasons, log=bool(body.get("logprobs"))):
         yield server_sent_event(before + to_json(delta) + after)
     if with_usage:
         yield server_sent_event(to_json({**head, "choices": [], "usage": usage}))
     yield DONE
 
 
-def _deltas(
+def chat_deltas(
     choices: Sequence[Choice], reasons: Sequence[str], *, log: bool
 ) -> Iterator[dict[str, Any]]:
+    """Give the choices of all chunks, one at a time."""
     for number, choice in enumerate(choices):
         yield _delta(number, _beginning(choice))
     for row in zip_longest(*(choice.tokens for choice in choices)):

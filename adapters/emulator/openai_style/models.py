@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -12,7 +12,7 @@ from adapters.emulator.protocol import Answer, Call, Operation, Problem, Refusal
 
 __all__ = ["Model", "Models", "check_context", "find_model", "model_operations"]
 
-Kind = Literal["chat", "completion", "embedding", "moderation"]
+Kind = Literal["chat", "completion", "embedding", "moderation", "transcription"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Model:
 
 
 Models = Mapping[str, Model]
+Card = Callable[[Model], dict[str, object]]
 
 
 def find_model(models: Models, name: str, kind: Kind) -> Model:
@@ -70,25 +71,6 @@ def check_context(model: Model, tokens: int, param: str) -> None:
         )
 
 
-def model_operations(models: Models) -> tuple[Operation, ...]:
-    """Give the operations that list all models and show one."""
-    return (
-        Operation("models", "GET", "/models", partial(_list, models), takes_json=False),
-        Operation("model", "GET", "/models/{model:path}", partial(_show, models), takes_json=False),
-    )
-
-
-def _list(models: Models, _call: Call) -> Answer:
-    return Answer.of_json({"object": "list", "data": [_card(model) for model in models.values()]})
-
-
-def _show(models: Models, call: Call) -> Answer:
-    model = models.get(call.params["model"])
-    if model is None:
-        raise Refusal(_unknown(call.params["model"]))
-    return Answer.of_json(_card(model))
-
-
 def _card(model: Model) -> dict[str, object]:
     return {
         "id": model.id,
@@ -96,3 +78,23 @@ def _card(model: Model) -> dict[str, object]:
         "created": model.created,
         "owned_by": model.owned_by,
     }
+
+
+def model_operations(models: Models, card: Card = _card) -> tuple[Operation, ...]:
+    """Give the operations that list all models and show one, each as `card` describes it."""
+    path, show = "/models/{model:path}", partial(_show, models, card)
+    return (
+        Operation("models", "GET", "/models", partial(_list, models, card), takes_json=False),
+        Operation("model", "GET", path, show, takes_json=False),
+    )
+
+
+def _list(models: Models, card: Card, _call: Call) -> Answer:
+    return Answer.of_json({"object": "list", "data": [card(model) for model in models.values()]})
+
+
+def _show(models: Models, card: Card, call: Call) -> Answer:
+    model = models.get(call.params["model"])
+    if model is None:
+        raise Refusal(_unknown(call.params["model"]))
+    return Answer.of_json(card(model))
