@@ -17,7 +17,9 @@ from resilience._rules import check, fail
 from resilience.errors import DeadlineExceededError
 
 __all__ = [
+    "Held",
     "Priority",
+    "Scope",
     "check_deadline",
     "deadline",
     "deadlines",
@@ -39,8 +41,8 @@ class Priority(IntEnum):
 
 
 _TIERS = {key: tier for tier in Priority for key in (tier.name, tier.value)}
-_PRIORITY: ContextVar[_Held[Priority] | None] = ContextVar("resilience.priority", default=None)
-_DEADLINE: ContextVar[_Held[float] | None] = ContextVar("resilience.deadline", default=None)
+_PRIORITY: ContextVar[Held[Priority] | None] = ContextVar("resilience.priority", default=None)
+_DEADLINE: ContextVar[Held[float] | None] = ContextVar("resilience.deadline", default=None)
 
 # The queues that keep a place for the call in progress, since an attempt of it failed: a retried
 # attempt comes back with its old place. The retry clears it at its end.
@@ -70,15 +72,15 @@ def forget_places() -> None:
             queue.forget_place()
 
 
-class _Held(NamedTuple, Generic[T]):
+class Held(NamedTuple, Generic[T]):
     """What holds inside a `with`, which object set it, and what holds around it."""
 
     value: T
     owner: object
-    outer: _Held[T] | None
+    outer: Held[T] | None
 
 
-class _Scope(ABC, Generic[T]):
+class Scope(ABC, Generic[T]):
     """What holds for everything inside; one object may be entered by several tasks and threads."""
 
     __slots__ = ()
@@ -90,7 +92,7 @@ class _Scope(ABC, Generic[T]):
         """Return what is to hold inside."""
 
     def __enter__(self) -> Self:
-        self._variable.set(_Held(self._value(), self, self._variable.get()))
+        self._variable.set(Held(self._value(), self, self._variable.get()))
         return self
 
     def __exit__(
@@ -102,7 +104,7 @@ class _Scope(ABC, Generic[T]):
         self._variable.set(_without(self._variable.get(), self))
 
 
-def _without(held: _Held[T] | None, owner: object) -> _Held[T] | None:
+def _without(held: Held[T] | None, owner: object) -> Held[T] | None:
     """Return what holds once `owner` has been left.
 
     It need not be the innermost: a generator in a `with` of its own is left when its consumer
@@ -113,7 +115,7 @@ def _without(held: _Held[T] | None, owner: object) -> _Held[T] | None:
     return held._replace(outer=_without(held.outer, owner))
 
 
-class priority(_Scope[Priority]):  # noqa: N801 - used as `with priority(HIGH):`, like a function
+class priority(Scope[Priority]):  # noqa: N801 - used as `with priority(HIGH):`, like a function
     """Give everything inside this priority, unless a call says otherwise by `priority=`.
 
     The innermost one holds.
@@ -151,8 +153,11 @@ def current_priority() -> Priority:
     return Priority.NORMAL if held is None else held.value
 
 
-class _Switch:
-    """Whether any deadline was ever set: programs without one pay an attribute, not a look-up."""
+class _Use:
+    """Whether a deadline was ever set or a feature turned off.
+
+    Programs that never did so pay an attribute at each layer, not a look-up.
+    """
 
     __slots__ = ("in_use",)
 
@@ -160,10 +165,10 @@ class _Switch:
         self.in_use = False
 
 
-deadlines = _Switch()
+deadlines = _Use()
 
 
-class deadline(_Scope[float]):  # noqa: N801 - used as `with deadline(10):`, like a function
+class deadline(Scope[float]):  # noqa: N801 - used as `with deadline(10):`, like a function
     """Give everything inside at most `seconds`: queue waits, retry sleeps, key waits, time-outs.
 
     Deadlines nest: the one that ends first wins.
