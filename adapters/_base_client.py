@@ -60,6 +60,7 @@ class CommonClient:
     """
 
     provider: ClassVar[Provider]
+    is_async: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -10,13 +10,14 @@ from typing import Any, Literal, Self, TypeVar, overload
 from adapters._attempts import Attempts
 from adapters._base_client import CommonClient, last_answer_first
 from adapters._exchange import CallOptions, Exchange, MakeReader
-from adapters._flows import Ask, Asks, Flow, Pages, drive, drive_pages, together
+from adapters._flows import Ask, Asks, Flow, Pages, drive, drive_pages
 from adapters._http import Transport
 from adapters._messages import Request, StreamEvent
 from adapters._raw import build_raw, read_any_stream, read_raw
 from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streaming import Stream
+from adapters._together import together
 
 __all__ = ["BaseClient"]
 

@@ -7,10 +7,8 @@ may clean up by further asks. A flow is always closed; what it returns is the op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import closing
-from contextvars import copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
@@ -18,7 +16,17 @@ from adapters._exchange import Read
 from adapters._failures import read_answer
 from adapters._messages import Reply, Request
 
-__all__ = ["Ask", "Flow", "Page", "Pages", "drive", "drive_pages", "together"]
+__all__ = [
+    "Ask",
+    "Asks",
+    "Flow",
+    "Page",
+    "Pages",
+    "drive",
+    "drive_async",
+    "drive_pages",
+    "drive_pages_async",
+]
 
 R = TypeVar("R")
 
@@ -97,22 +105,41 @@ def drive_pages(flow: Pages[R], answer: Callable[[Asks], Any]) -> Generator[R, N
             return
 
 
-def together(jobs: Sequence[Callable[[], R]], width: int) -> list[R]:
-    """Run these in up to `width` threads; their results in order.
-
-    Once one has failed none is begun any more; when those that run have ended, the first error in
-    order is raised.
-    """
-    with ThreadPoolExecutor(min(width, len(jobs)) or 1) as executor:
-        futures = [executor.submit(copy_context().run, job) for job in jobs]
+async def drive_async(flow: Flow[R], answer: Callable[[Asks], Awaitable[Any]]) -> R:
+    """Run a flow to its end; as `drive`, but for `await`."""
+    with closing(flow):
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            for future in futures:
-                future.cancel()
-    return _results(futures)
+            asks = next(flow)
+            while True:
+                try:
+                    answered = await answer(asks)
+                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                    asks = flow.throw(error)
+                else:
+                    asks = flow.send(answered)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
 
 
-def _results(futures: list[Future[R]]) -> list[R]:
-    ended = [future for future in futures if not future.cancelled()]
-    return [future.result() for future in ended]
+async def drive_pages_async(
+    flow: Pages[R], answer: Callable[[Asks], Awaitable[Any]]
+) -> AsyncGenerator[R, None]:
+    """Run a flow of pages and give its items; as `drive_pages`, but for `await`."""
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Page):
+                    for item in step.items:
+                        yield item
+                    step = next(flow)
+                    continue
+                try:
+                    answered = await answer(step)
+                except BaseException as error:  # noqa: BLE001 - the flow decides what it means
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answered)
+        except StopIteration:
+            return

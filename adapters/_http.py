@@ -1,4 +1,4 @@
-"""Sending over HTTP: the only importer of requests, and of urllib3 beneath it.
+"""Sending over HTTP: the importer of requests, and of urllib3 beneath it.
 
 `requests` knows proxies, certificates and the environment; a session is asked for them once for
 each address. The requests themselves go straight to the connection pool below: merging settings,
@@ -20,12 +20,18 @@ from requests.adapters import HTTPAdapter
 
 from adapters._messages import Headers
 from adapters._network_errors import FAILURES, network_error
+from adapters._network_words import not_set_up, too_large
+from adapters._patience import Patience
 from adapters._setup import MAX_ANSWER_SIZE
-from adapters._sockets import POOLS, Patience, patience
-from adapters.errors import ConnectionFailedError, InvalidResponseError
+from adapters._sockets import POOLS, patience
 from resilience._fork import renew_after
 
-__all__ = ["ACCEPT_ENCODING", "Incoming", "Transport", "encode_form"]
+__all__ = [
+    "ACCEPT_ENCODING",
+    "Incoming",
+    "Transport",
+    "encode_form",
+]
 
 ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
 _CHUNK = 65_536  # bytes
@@ -223,8 +229,7 @@ class Incoming:
     def _check_size(self, size: int) -> None:
         if size > self._max_size:
             self.close()
-            msg = f"the answer is larger than {self._max_size:,} bytes"
-            raise InvalidResponseError(msg)
+            raise too_large(self._max_size)
 
 
 def encode_form(data: Any, files: Any) -> tuple[bytes | None, str | None]:
@@ -262,6 +267,5 @@ def _new_route(session: requests.Session, base_url: str) -> _Route:
         adapter.cert_verify(pool, url, verify, cert)
     except (*FAILURES, ValueError) as error:
         # Also a proxy or a bundle of certificates in the environment that is none.
-        msg = f"requests to {base_url} cannot be set up: {error}"
-        raise ConnectionFailedError(msg, retryable=False) from error
+        raise not_set_up(base_url, error) from error
     return _Route(pool, adapter.request_url(request, proxies).rstrip("/"))

@@ -9,13 +9,9 @@ import traceback
 from urllib3 import exceptions as http_errors
 from urllib3.util import parse_url
 
-from adapters._sockets import Patience
-from adapters.errors import (
-    AdapterError,
-    ConnectionFailedError,
-    InvalidResponseError,
-    RequestTimeoutError,
-)
+from adapters import _network_words as words
+from adapters._patience import Patience
+from adapters.errors import AdapterError
 
 __all__ = ["FAILURES", "network_error"]
 
@@ -28,31 +24,23 @@ def network_error(error: Exception, base_url: str, limit: Patience) -> AdapterEr
     _clear_frames(error)
     host = parse_url(base_url).netloc or base_url
     if isinstance(error, http_errors.DecodeError):
-        return InvalidResponseError("the compression of the answer is broken", retryable=True)
+        return words.broken_compression()
     if isinstance(cause, http_errors.NewConnectionError):  # by its class a time-out, oddly
-        return ConnectionFailedError(
-            f"no connection to {host}: {_reason(cause.__cause__ or cause)}"
-        )
+        return words.no_connection(host, cause.__cause__ or cause)
     if isinstance(cause, http_errors.TimeoutError | TimeoutError):
-        return _timeout(error, cause, host, limit)
+        return words.timed_out(_phase(error, cause), host, limit)
     if isinstance(cause, http.client.IncompleteRead):
-        return ConnectionFailedError(f"{host} cut the answer off before its end")
+        return words.cut_off(host)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        msg = f"the certificate of {host} is not trusted: {cause.verify_message}"
-        return ConnectionFailedError(msg, retryable=False)
-    return ConnectionFailedError(f"no answer from {host}: {_reason(cause)}")
+        return words.not_trusted(host, cause.verify_message)
+    return words.no_answer(host, cause)
 
 
-def _timeout(error: Exception, cause: Exception, host: str, limit: Patience) -> AdapterError:
+def _phase(error: Exception, cause: Exception) -> str:
     if isinstance(cause, http_errors.ConnectTimeoutError):
-        phase = "connect"
-    elif isinstance(error, http_errors.ProtocolError):
-        phase = "write"  # urllib3 gives a time-out of its own only to connecting and reading
-    else:
-        phase = "read"
-    what = {"connect": "no connection to", "write": "sending to", "read": "no answer from"}[phase]
-    when = "when the time of the call was over" if limit.is_over else "in time"
-    return RequestTimeoutError(f"{what} {host} {when}", phase=phase)
+        return "connect"
+    # urllib3 gives a time-out of its own only to connecting and reading.
+    return "write" if isinstance(error, http_errors.ProtocolError) else "read"
 
 
 def _innermost(error: Exception) -> Exception:
@@ -67,7 +55,3 @@ def _clear_frames(error: BaseException) -> None:
     while link is not None:
         traceback.clear_frames(link.__traceback__)
         link = link.__cause__ or link.__context__
-
-
-def _reason(cause: BaseException) -> str:
-    return getattr(cause, "strerror", None) or type(cause).__name__

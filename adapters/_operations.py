@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
@@ -17,9 +17,10 @@ from adapters._exchange import MakeReader, Read
 from adapters._flows import Ask, Flow, Pages
 from adapters._messages import Reply, Request
 from adapters._setup import Setup
-from adapters._streaming import Stream
+from adapters._streaming import AsyncStream, Stream
 
 if TYPE_CHECKING:
+    from adapters._async_client import BaseAsyncClient
     from adapters._client import BaseClient
 
 __all__ = ["Operation", "PagedOperation", "StreamOperation"]
@@ -35,27 +36,34 @@ class _Method:
 
     Args:
         begin: Takes the client's setup and then what the user gives.
-        method: Takes the client and what the user gives.
-        result: What the method returns, as text.
+        method: Takes a client and what the user gives.
+        awaited: The same for clients whose calls are awaited.
+        results: What the two return, as text.
     """
 
-    def __init__(self, begin: Callable[..., Any], method: Any, result: str) -> None:
+    def __init__(
+        self, begin: Callable[..., Any], method: Any, awaited: Any, results: tuple[str, str]
+    ) -> None:
         _, *others = inspect.signature(begin).parameters.values()
         self._begin = begin
-        self._method = method
-        self._signature = inspect.Signature(others, return_annotation=result)
+        self._methods = {False: method, True: awaited}
+        self._results = {False: results[0], True: results[1]}
+        self._signature = inspect.Signature(others)
         self._named = frozenset(self._signature.parameters)
 
     def __set_name__(self, owner: type, name: str) -> None:
         itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
         parameters = [itself, *self._signature.parameters.values()]
-        method = self._method
-        method.__name__, method.__qualname__ = name, f"{owner.__qualname__}.{name}"
-        method.__module__, method.__doc__ = owner.__module__, self._begin.__doc__
-        method.__signature__ = self._signature.replace(parameters=parameters)
+        for is_async, method in self._methods.items():
+            method.__name__, method.__qualname__ = name, f"{owner.__qualname__}.{name}"
+            method.__module__, method.__doc__ = owner.__module__, self._begin.__doc__
+            method.__signature__ = inspect.Signature(
+                parameters, return_annotation=self._results[is_async]
+            )
 
     def __get__(self, client: Any, owner: Any) -> Any:
-        return self._method if client is None else MethodType(self._method, client)
+        method = self._methods[getattr(owner, "is_async", False)]
+        return method if client is None else MethodType(method, client)
 
     def begin(self, setup: Setup, args: Any, kwargs: Any) -> Any:
         """Call the function; what does not fit its parameters is said in the user's words.
@@ -69,7 +77,7 @@ class _Method:
             try:
                 self._signature.bind(*args, **kwargs)
             except TypeError as misfit:
-                msg = f"{self._method.__name__}() got wrong arguments: {misfit}"
+                msg = f"{self._methods[False].__name__}() got wrong arguments: {misfit}"
                 raise TypeError(msg) from None
             raise
 
@@ -85,7 +93,13 @@ class Operation(_Method, Generic[P, R]):
             result: R = client._run(self.begin(client._setup, args, kwargs), call)
             return result
 
-        super().__init__(flow, method, result or _inside(_returned(flow)))
+        async def awaited(client: BaseAsyncClient, /, *args: Any, **kwargs: Any) -> R:
+            call = client._call(kwargs, self._named)
+            result: R = await client._run(self.begin(client._setup, args, kwargs), call)
+            return result
+
+        result = result or _inside(_returned(flow))
+        super().__init__(flow, method, awaited, (result, result))
 
     @overload
     @classmethod
@@ -123,6 +137,16 @@ class Operation(_Method, Generic[P, R]):
         def __get__(self, client: BaseClient, owner: Any) -> Callable[P, R]: ...
 
         @overload
+        def __get__(
+            self, client: None, owner: type[BaseAsyncClient]
+        ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]: ...
+
+        @overload
+        def __get__(
+            self, client: BaseAsyncClient, owner: Any
+        ) -> Callable[P, Coroutine[Any, Any, R]]: ...
+
+        @overload
         def __get__(self, client: object, owner: Any) -> Self: ...
 
         def __get__(self, client: Any, owner: Any) -> Any: ...
@@ -138,7 +162,11 @@ class StreamOperation(_Method, Generic[P]):
             call = client._call(kwargs, self._named)
             return client._stream(self.begin(client._setup, args, kwargs), make_reader, call)
 
-        super().__init__(build, method, "Stream")
+        def awaited(client: BaseAsyncClient, /, *args: Any, **kwargs: Any) -> AsyncStream:
+            call = client._call(kwargs, self._named)
+            return client._stream(self.begin(client._setup, args, kwargs), make_reader, call)
+
+        super().__init__(build, method, awaited, ("Stream", "AsyncStream"))
 
     if TYPE_CHECKING:
 
@@ -149,6 +177,14 @@ class StreamOperation(_Method, Generic[P]):
 
         @overload
         def __get__(self, client: BaseClient, owner: Any) -> Callable[P, Stream]: ...
+
+        @overload
+        def __get__(
+            self, client: None, owner: type[BaseAsyncClient]
+        ) -> Callable[Concatenate[Any, P], AsyncStream]: ...
+
+        @overload
+        def __get__(self, client: BaseAsyncClient, owner: Any) -> Callable[P, AsyncStream]: ...
 
         @overload
         def __get__(self, client: object, owner: Any) -> Self: ...
@@ -167,7 +203,12 @@ class PagedOperation(_Method, Generic[P, R]):
             call = client._call(kwargs, self._named)
             return client._pages(self.begin(client._setup, args, kwargs), call)
 
-        super().__init__(pages, method, f"Iterator[{_inside(_returned(pages))}]")
+        def awaited(client: BaseAsyncClient, /, *args: Any, **kwargs: Any) -> AsyncIterator[R]:
+            call = client._call(kwargs, self._named)
+            return client._pages(self.begin(client._setup, args, kwargs), call)
+
+        item = _inside(_returned(pages))
+        super().__init__(pages, method, awaited, (f"Iterator[{item}]", f"AsyncIterator[{item}]"))
 
     if TYPE_CHECKING:
 
@@ -178,6 +219,14 @@ class PagedOperation(_Method, Generic[P, R]):
 
         @overload
         def __get__(self, client: BaseClient, owner: Any) -> Callable[P, Iterator[R]]: ...
+
+        @overload
+        def __get__(
+            self, client: None, owner: type[BaseAsyncClient]
+        ) -> Callable[Concatenate[Any, P], AsyncIterator[R]]: ...
+
+        @overload
+        def __get__(self, client: BaseAsyncClient, owner: Any) -> Callable[P, AsyncIterator[R]]: ...
 
         @overload
         def __get__(self, client: object, owner: Any) -> Self: ...

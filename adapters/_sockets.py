@@ -25,58 +25,13 @@ from urllib3.exceptions import (
 )
 from urllib3.util.connection import allowed_gai_family
 
-from resilience import _clock
-
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["POOLS", "Patience", "patience"]
+__all__ = ["POOLS", "patience"]
 
 _SMALL_BODY = 65_536  # bytes that are worth copying to save a system call
 _MOST_INTERIM = 32  # interim answers before the real one; servers send one or two
-_SHORTEST_WAIT = 0.001  # seconds; 0 would make the socket non-blocking
-
-
-class Patience:
-    """How long the next wait of one request may be; used by one thread at a time.
-
-    Args:
-        longest: Seconds for a single wait.
-        remaining: Seconds for all of them together, or None for no limit.
-    """
-
-    __slots__ = ("_expires", "_longest")
-
-    def __init__(self, longest: float, remaining: float | None = None) -> None:
-        self._longest = longest
-        self._expires = None if remaining is None else _clock.now() + remaining
-
-    def wait(self) -> float:
-        """Return the seconds of the next wait.
-
-        Raises:
-            TimeoutError: if the time is over.
-        """
-        if self._expires is None:
-            return self._longest
-        left = self._expires - _clock.now()
-        if left <= 0:
-            msg = "the time of the call is over"
-            raise TimeoutError(msg)
-        return max(_SHORTEST_WAIT, min(self._longest, left))
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time of all waits has passed."""
-        return self._expires is not None and _clock.now() >= self._expires
-
-    def shorten(self, seconds: float) -> None:
-        """Allow at most `seconds` from now on."""
-        end = _clock.now() + seconds
-        self._longest = min(self._longest, seconds)
-        self._expires = end if self._expires is None else min(self._expires, end)
-
-
 _INTERIM = frozenset(range(100, 200)) - {HTTPStatus.SWITCHING_PROTOCOLS}
 
 # The connection is made and used deep inside urllib3, in the thread of the call.

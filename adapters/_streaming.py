@@ -1,20 +1,20 @@
-"""The stream that a caller holds, and what it has collected so far."""
+"""The streams that a caller holds, and what they have collected so far."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from types import TracebackType
 from typing import Self
 
 from adapters._messages import Headers, StreamEvent, ToolCall, Usage
 
-__all__ = ["Collected", "Stream"]
+__all__ = ["AsyncStream", "Collected", "Stream"]
 
 
 class Collected:
     """What the events of one stream add up to, and how the stream was got.
 
-    The attempt that reads the stream writes it; the caller reads it through `Stream`.
+    The attempt that reads the stream writes it; the caller reads it through the stream.
     """
 
     def __init__(self, request_id: str = "") -> None:
@@ -83,41 +83,10 @@ class Collected:
         return "\n".join(self.texts)
 
 
-class Stream:
-    """A streamed answer: iterate over it, or leave it early; nothing is sent before the first step.
+class _Progress:
+    """What a stream tells while it is read."""
 
-    It holds a permit, a key and a connection from the first event to its end.
-    All are given back when it ends, when `with` is left, by `close()`, and when it is forgotten.
-    It can be read once, by one thread at a time.
-
-    Raises:
-        AdapterError: while it is read; `StreamInterruptedError` once events have arrived.
-    """
-
-    def __init__(self, events: Generator[StreamEvent, None, None], collected: Collected) -> None:
-        self._events = events
-        self._collected = collected
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> StreamEvent:
-        return next(self._events)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave the stream: what has arrived stays readable here."""
-        self._events.close()
+    _collected: Collected
 
     @property
     def text(self) -> str:
@@ -181,3 +150,72 @@ class Stream:
 
     def __str__(self) -> str:
         return self.text
+
+
+class Stream(_Progress):
+    """A streamed answer: iterate over it, or leave it early; nothing is sent before the first step.
+
+    It holds a permit, a key and a connection from the first event to its end.
+    All are given back when it ends, when `with` is left, by `close()`, and when it is forgotten.
+    It can be read once, by one thread at a time.
+
+    Raises:
+        AdapterError: while it is read; `StreamInterruptedError` once events have arrived.
+    """
+
+    def __init__(self, events: Generator[StreamEvent, None, None], collected: Collected) -> None:
+        self._events = events
+        self._collected = collected
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> StreamEvent:
+        return next(self._events)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the stream: what has arrived stays readable here."""
+        self._events.close()
+
+
+class AsyncStream(_Progress):
+    """A streamed answer: `async with`, `async for`; as `Stream`, but for `await`.
+
+    Where it is forgotten, its loop gives back what it holds.
+    """
+
+    def __init__(self, events: AsyncGenerator[StreamEvent, None], collected: Collected) -> None:
+        self._events = events
+        self._collected = collected
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        return await anext(self._events)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Leave the stream: what has arrived stays readable here."""
+        await self._events.aclose()

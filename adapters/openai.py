@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
 from adapters._default import DefaultClient
 from adapters._dialect import Dialect
@@ -32,6 +33,7 @@ from adapters._operations import Operation, StreamOperation
 from adapters._provider import OwnSetting, Provider
 
 __all__ = [
+    "AsyncClient",
     "Client",
     "chat",
     "completions",
@@ -79,6 +81,10 @@ class _Operations:
 
 class Client(_Operations, BaseClient):
     """A client of OpenAI; its own settings are `organization` and `project`."""
+
+
+class AsyncClient(_Operations, BaseAsyncClient):
+    """A client of OpenAI whose calls are awaited; as `Client`, but for `await`."""
 
 
 _default = DefaultClient(Client, __name__)

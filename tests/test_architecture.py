@@ -14,9 +14,9 @@ LONGEST_FILE = 300
 
 # A foreign library, and the one place that may import it.
 SEAMS = {
-    "aiohttp": ["adapters/_http_async.py"],
+    "aiohttp": ["adapters/_http_async*.py"],
     "opentelemetry": ["resilience/telemetry/opentelemetry.py", "resilience/telemetry/_otel*.py"],
-    "requests": ["adapters/_http.py"],
+    "requests": ["adapters/_http.py", "adapters/_http_environment.py"],
     "time": ["resilience/_clock.py"],
     "wrapt": ["resilience/_wrapper.py"],
 }

@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from typing import Any, assert_type
 
 from adapters import openai
-from adapters._results import Answer, Embeddings, Models
-from adapters._streaming import Stream
+from adapters._results import Answer, Embeddings, Models, RawAnswer
+from adapters._streaming import AsyncStream, Stream
 from resilience import (
     CircuitBreaker,
     KeyPool,
@@ -262,6 +262,22 @@ assert_type(client.embed("m", ["a"]), Embeddings)
 assert_type(openai.Client.chat(client, "m", "Hi"), Answer)
 assert_type(openai.models(), Models)
 assert_type(openai.chat("m", "Hi"), Answer)
+
+async_client = openai.AsyncClient("made up")
+
+
+async def awaited_operations() -> None:
+    """Await what a client is asked."""
+    assert_type(await async_client.chat("m", "Hi"), Answer)
+    assert_type(await openai.AsyncClient.embed(async_client, "m", "a"), Embeddings)
+    assert_type(async_client.stream("m", "Hi"), AsyncStream)
+    assert_type(await async_client.request("GET", "models"), RawAnswer)
+    assert_type(async_client.request("GET", "models", stream=True), AsyncStream)
+    async with async_client.stream("m", "Hi") as stream:
+        async for event in stream:
+            assert_type(event.text, str)
+    await async_client.chat("m")  # type: ignore[call-arg]
+
 
 client.chat("m")  # type: ignore[call-arg]
 client.chat(1, "Hi")  # type: ignore[arg-type]

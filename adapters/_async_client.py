@@ -1,0 +1,191 @@
+"""The client whose calls are awaited: what drives operations in an event loop.
+
+As `_client`, but for `await`. aiohttp is loaded when the first client is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from functools import partial
+from importlib import import_module
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
+
+from adapters._attempts import AsyncAttempts
+from adapters._base_client import CommonClient, last_answer_first
+from adapters._exchange import CallOptions, Exchange, MakeReader
+from adapters._flows import Ask, Asks, Flow, Pages, drive_async, drive_pages_async
+from adapters._messages import Request, StreamEvent
+from adapters._raw import build_raw, read_any_stream, read_raw
+from adapters._results import RawAnswer
+from adapters._setup import Setup
+from adapters._streaming import AsyncStream
+from adapters._together import together_async
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from adapters._http_async import AsyncTransport
+
+__all__ = ["BaseAsyncClient"]
+
+R = TypeVar("R")
+
+
+class BaseAsyncClient(CommonClient):
+    """A client whose calls are awaited, in one event loop or in several."""
+
+    __doc__ = CommonClient.__doc__
+    is_async: ClassVar[bool] = True
+
+    def _connect(self, setup: Setup) -> None:
+        self._transport = _new_transport(setup)
+        attempts = AsyncAttempts(setup, self._transport, self._statistics())
+        self._send = self._stack(attempts.send, streams=False)
+        self._open_stream = self._stack(attempts.stream, streams=True)
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = ...,
+        params: Mapping[str, Any] | None = ...,
+        data: Any = ...,
+        files: Any = ...,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> Coroutine[Any, Any, RawAnswer]: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = ...,
+        params: Mapping[str, Any] | None = ...,
+        data: Any = ...,
+        files: Any = ...,
+        stream: Literal[True],
+        **options: Any,
+    ) -> AsyncStream: ...
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        data: Any = None,
+        files: Any = None,
+        stream: bool = False,
+        **options: Any,
+    ) -> Coroutine[Any, Any, RawAnswer] | AsyncStream:
+        """Send a request of any kind through the same stack: awaited, or a stream.
+
+        It is repeated like any other: where that would do harm, use a client with `max_retries=0`.
+
+        Args:
+            method: The HTTP method.
+            path: Relative to `base_url`.
+            json: The body, as JSON.
+            params: The query; a list repeats its parameter.
+            data: The body as bytes, text, a file, or the fields of a form.
+            files: Uploads, as requests takes them; they are read into memory, at once.
+            stream: Whether to give the answer's events, lines or bytes as they come.
+            options: Those of every call.
+        """
+        call = self._call(options)
+        request = build_raw(method, path, options, json=json, params=params, data=data, files=files)
+        if stream:
+            return self._stream(request, read_any_stream, call)
+        return self._request(Ask(request, read=read_raw), call)
+
+    async def aclose(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _request(self, ask: Ask[R], call: CallOptions) -> R:
+        with call.scope():
+            return await self._send_one(ask, self._exchange(ask.request, call))
+
+    async def _run(self, flow: Flow[R], call: CallOptions) -> R:
+        """Run a flow within the priority and the time of its call."""
+        with call.scope():
+            return await drive_async(flow, partial(self._answer, call))
+
+    def _pages(self, flow: Pages[R], call: CallOptions) -> AsyncGenerator[R, None]:
+        """Give the items of a flow of pages; between them nothing stays entered."""
+
+        async def answer(asks: Asks) -> Any:
+            with call.scope():
+                return await self._answer(call, asks)
+
+        return drive_pages_async(flow, answer)
+
+    async def _answer(self, call: CallOptions, asks: Asks) -> Any:
+        """Send what a flow asks for: one request, or several side by side."""
+        if isinstance(asks, Ask):
+            return await self._send_one(asks, self._exchange(asks.request, call))
+        exchanges = [self._exchange(ask.request, call) for ask in asks]
+        jobs = [partial(self._send_one, *pair) for pair in zip(asks, exchanges, strict=True)]
+        return await together_async(jobs, self._setup.width)
+
+    async def _send_one(self, ask: Ask[R], exchange: Exchange) -> R:
+        """Send one request through the stack."""
+        with last_answer_first(exchange):
+            result: R = await self._send(exchange, ask.read)
+            return result
+
+    def _stream(self, request: Request, make_reader: MakeReader, call: CallOptions) -> AsyncStream:
+        """Return the stream of one request; nothing is sent before its first step."""
+        exchange = self._exchange(request, call)
+        return AsyncStream(self._events(exchange, make_reader, call), exchange.collected)
+
+    async def _events(
+        self, exchange: Exchange, make_reader: MakeReader, call: CallOptions
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """Open the stream within the priority and time of the call, then hand it on.
+
+        Nothing stays entered across a `yield`: the consumer's code runs there.
+        """
+        events: AsyncGenerator[StreamEvent, None] = self._open_stream(exchange, make_reader)
+        try:
+            with call.scope(), last_answer_first(exchange):
+                first = await anext(events, None)
+            if first is not None:
+                yield first
+                async for event in events:
+                    yield event
+        finally:
+            await events.aclose()
+
+
+def _new_transport(setup: Setup) -> AsyncTransport:
+    try:
+        module: Any = import_module("adapters._http_async")
+    except ModuleNotFoundError as missing:
+        if missing.name != "aiohttp":
+            raise
+        msg = "AsyncClient needs aiohttp: pip install 'resilience-adapters[async]'"
+        raise ModuleNotFoundError(msg, name=missing.name) from None
+    transport: AsyncTransport = module.AsyncTransport(
+        connect_timeout=setup.connect_timeout,
+        read_timeout=setup.read_timeout,
+        max_answer_size=setup.max_answer_size,
+    )
+    return transport

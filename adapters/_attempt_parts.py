@@ -1,0 +1,100 @@
+"""What an attempt does without waiting: what is sent, and what an answer means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters._build import merged_headers
+from adapters._exchange import Exchange
+from adapters._failures import error_from_status, redirect_error
+from adapters._http import ACCEPT_ENCODING
+from adapters._masking import mask
+from adapters._messages import Headers, Usage
+from adapters._provider import Unsigned
+from adapters._setup import Setup
+from adapters._telemetry import annotate_call, count_usage
+from adapters.errors import AdapterError, StreamInterruptedError
+from resilience import deadline
+from resilience._lease import Lease
+from resilience.telemetry.statistics import CallStatistics
+
+__all__ = ["OK", "REDIRECTS", "AttemptParts"]
+
+OK = range(200, 300)
+REDIRECTS = range(300, 400)
+
+
+class AttemptParts:
+    """The attempts of one client, but for those that send and read."""
+
+    accept_encoding = ACCEPT_ENCODING
+
+    def __init__(self, setup: Setup, statistics: CallStatistics | None) -> None:
+        self.errors = setup.provider.errors
+        self._setup = setup
+        self._statistics = statistics
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": self.accept_encoding,
+            "User-Agent": "resilience-adapters",
+            **setup.provider.headers,
+            **setup.headers,
+        }
+
+    def outgoing(self, exchange: Exchange, lease: Lease) -> dict[str, Any]:
+        """Begin an attempt, and return what the transport has to send."""
+        exchange.begin(lease)
+        request = exchange.request
+        base_url = request.base_url or lease.base_url or self._setup.base_url
+        return {
+            "method": request.method,
+            "base_url": base_url,
+            "path": request.path,
+            "headers": self._all_headers(exchange, lease, base_url),
+            "body": request.body,
+            "remaining": deadline.remaining(),
+        }
+
+    def answered(self, exchange: Exchange, result: Any) -> None:
+        """Count what an answer consumed, and write it on the span of the call."""
+        usage = getattr(result, "usage", None) or Usage()
+        count_usage(self._statistics, exchange, usage)
+        annotate_call(exchange, usage, getattr(result, "model", None))
+
+    def ended(self, exchange: Exchange) -> None:
+        """Do the same for a stream, at its end."""
+        collected = exchange.collected
+        annotate_call(exchange, collected.usage, collected.model)
+        count_usage(self._statistics, exchange, collected.usage)
+
+    def refused(
+        self, exchange: Exchange, status: int, headers: Headers, content: bytes
+    ) -> AdapterError:
+        """Return the error that an answer is."""
+        if status in REDIRECTS:
+            return redirect_error(status, headers, exchange.forms)
+        return error_from_status(self.errors, status, headers, content, exchange.forms)
+
+    @staticmethod
+    def interrupted(exchange: Exchange, error: AdapterError) -> AdapterError:
+        """Return the error of a stream that had begun."""
+        # Masked as a whole: one event alone may hold no more than a half of a secret.
+        partial = mask(exchange.collected.partial, exchange.forms)
+        interrupted = StreamInterruptedError(error.message, partial=partial, code=error.code)
+        return exchange.labelled(interrupted)
+
+    def _all_headers(self, exchange: Exchange, lease: Lease, base_url: str) -> dict[str, str]:
+        request, headers, provider = exchange.request, dict(self._headers), self._setup.provider
+        if lease.key is not None and provider.sign is None:
+            headers.update(provider.authorize(lease.key))
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        if provider.request_id_header is not None:
+            headers[provider.request_id_header] = exchange.request_id
+        if request.headers:
+            headers = merged_headers(headers, request.headers)
+        if lease.key is not None and provider.sign is not None:
+            url = f"{base_url}/{request.path}"
+            unsigned = Unsigned(method=request.method, url=url, headers=headers, body=request.body)
+            headers.update(provider.sign(self._setup, lease.key, unsigned))
+        return headers

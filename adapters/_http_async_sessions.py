@@ -1,0 +1,127 @@
+"""The sessions of aiohttp that one client has: one for each event loop that uses it.
+
+A session belongs to its loop, and is closed in it: when the client is closed or forgotten, and
+when the loop ends. The last two no caller can tell us of; but a loop closes the asynchronous
+generators that were begun in it, at its own end and when they are forgotten. So a generator holds
+the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import aiohttp
+
+from resilience._fork import renew_after
+
+__all__ = ["LoopSession", "Sessions"]
+
+_KEPT = 60.0  # seconds that an idle connection is kept
+_LONGEST_LINE = 65_536  # bytes of a header, as the standard library has it
+_UNTIMED = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+
+
+class LoopSession:
+    """A session, with how many requests use it."""
+
+    __slots__ = ("_is_retired", "_keeper", "_users", "session")
+
+    def __init__(
+        self, session: aiohttp.ClientSession, keeper: AsyncGenerator[aiohttp.ClientSession, None]
+    ) -> None:
+        self.session = session
+        self._keeper = keeper
+        self._users = 0
+        self._is_retired = False
+
+    def enter(self) -> None:
+        """Begin a request."""
+        self._users += 1
+
+    async def leave(self) -> None:
+        """End a request."""
+        self._users -= 1
+        await self._end()
+
+    async def retire(self) -> None:
+        """Close it as soon as the requests that use it have ended."""
+        self._is_retired = True
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._is_retired and not self._users:
+            await self._keeper.aclose()
+
+
+class Sessions:
+    """The sessions of one client, made when they are needed; made anew in a forked child."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[asyncio.AbstractEventLoop, LoopSession] = {}
+        self._inherited: list[Any] = []
+        renew_after(self)
+
+    async def current(self) -> LoopSession:
+        """Return the session of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = self._sessions.get(loop)
+        if found is None or found.session.closed:
+            for other in [each for each in list(self._sessions) if each.is_closed()]:
+                self._sessions.pop(other, None)
+            keeper = _keep_session()
+            found = self._sessions[loop] = LoopSession(await anext(keeper), keeper)
+        return found
+
+    async def close(self) -> None:
+        """Close that of the running loop, and leave those of others to their loops."""
+        mine = self._sessions.pop(asyncio.get_running_loop(), None)
+        self._sessions = {}
+        if mine is not None:
+            await mine.retire()
+
+    def renew_after_fork(self) -> None:
+        """Forget the connections that belong to the parent process, without closing them."""
+        for each in self._sessions.values():
+            self._inherited += [each, each.session.connector]
+            each.session.detach()
+        self._sessions = {}
+
+
+async def _keep_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
+    session = _new_session()
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+def _new_session() -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=0,  # the queue has the limit
+            keepalive_timeout=_KEPT,
+            resolver=aiohttp.ThreadedResolver(),
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_UNTIMED,
+        trust_env=False,
+        max_line_size=_LONGEST_LINE,
+        max_field_size=_LONGEST_LINE,
+        trace_configs=[_tracing()],
+    )
+    session._retry_connection = False  # noqa: SLF001 - there is no public switch for it
+    return session
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Tell a request when it has its connection."""
+
+    async def connected(_: aiohttp.ClientSession, context: Any, __: object) -> None:
+        context.trace_request_ctx.is_connected()
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_end.append(connected)
+    config.on_connection_reuseconn.append(connected)
+    return config
