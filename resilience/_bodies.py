@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["NOTHING", "Said", "read_body"]
+__all__ = ["LONGEST", "NOTHING", "Said", "read_body"]
 
-_LONGEST = 65_536  # characters of a text that is worth parsing
+LONGEST = 65_536  # of a text that is worth parsing
 _LONGEST_MESSAGE = 2_000  # characters of a message that are looked at
 
 
@@ -46,7 +46,7 @@ def read_body(body: object) -> Said:
 
 def _parsed(body: object) -> object:
     """Parse a text that looks like JSON; servers also send a list around the one object."""
-    if isinstance(body, str) and len(body) <= _LONGEST and body.lstrip()[:1] in ("{", "["):
+    if isinstance(body, str) and len(body) <= LONGEST and body.lstrip()[:1] in ("{", "["):
         try:
             body = json.loads(body)
         except ValueError:

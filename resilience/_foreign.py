@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resilience._bodies import NOTHING, Said, read_body
+from resilience._bodies import LONGEST, NOTHING, Said, read_body
 from resilience._marks import read_quietly
 
 __all__ = ["headers_of", "said_by", "status_of"]
@@ -52,6 +52,7 @@ def said_by(error: Exception) -> Said:
     """Return what the body of the answer says, as the library has parsed it.
 
     It is `body` for most SDKs, `details` or `error` for others, and botocore's whole `response`.
+    Where nobody has parsed it, it may still have been loaded.
     """
     for name in ("body", "details", "response", "error"):
         found = read_quietly(error, name)
@@ -59,7 +60,19 @@ def said_by(error: Exception) -> Said:
             said = read_body(found)
             if said != NOTHING:
                 return said
-    return NOTHING
+    response = read_quietly(error, "response")
+    return NOTHING if response is None else read_body(_loaded(response))
+
+
+def _loaded(response: object) -> str | None:
+    """Return the body that a response of requests or httpx has in memory.
+
+    Their public attributes would read it from the socket, or raise, where it is not there yet.
+    """
+    content = read_quietly(response, "_content")
+    if not isinstance(content, bytes) or len(content) > LONGEST:
+        return None
+    return content.decode("utf-8", "replace")
 
 
 def _is_status(value: object) -> bool:

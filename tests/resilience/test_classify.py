@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -282,7 +283,17 @@ NAMES = [
     "retryable",
     "retry_after",
 ]
-ODD = [Raising(), object(), OddMapping(), [], {}, {"ResponseMetadata": 5}, print, {"items": 1}]
+ODD = [
+    Raising(),
+    object(),
+    SimpleNamespace(_content="no bytes"),
+    OddMapping(),
+    [],
+    {},
+    {"ResponseMetadata": 5},
+    print,
+    {"items": 1},
+]
 
 
 @pytest.mark.parametrize("value", ODD, ids=range(len(ODD)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from functools import cache
 
@@ -281,11 +283,13 @@ def by_aiohttp(status, **headers):
     return aiohttp.ClientResponseError(None, (), status=status, headers=headers)
 
 
-def by_requests(status, **headers):
-    """The error of the `raise_for_status` of requests."""
+def by_requests(status, content=b"", **headers):
+    """The error of the `raise_for_status` of requests; it has loaded the body."""
     response = requests.Response()
     response.status_code = status
+    response.raw = io.BytesIO(content)
     response.headers.update(headers)
+    assert content == response.content
     return requests.HTTPError("No.", response=response)
 
 
@@ -329,23 +333,50 @@ def test_the_errors_of_other_clients(error, verdict):
     assert verdict == classify(error)
 
 
-def test_a_body_that_was_not_read_stays_unread():
-    """Classifying does no input or output: a response that is still open is left alone."""
+def streamed(library):
+    """An error whose body is still on its way, and says that the quota is used up."""
+    body = [b'{"error": {"code": "insufficient_quota"}}']
+    if library is requests:
+        response = requests.Response()
+        response.status_code = 429
+        response.raw = io.BytesIO(*body)
+        return requests.HTTPError("No.", response=response)
+    request = library.Request("GET", URL)
+    response = library.Response(429, content=iter(body), request=request)
+    return library.HTTPStatusError("No.", request=request, response=response)
 
-    class Unread(requests.Response):
-        """A response whose body nobody has asked for."""
 
-        @property
-        def content(self):
-            """Fail: this would read from the socket."""
-            raise AssertionError
+def read(error):
+    """Load the body of the response."""
+    return getattr(error.response, "read", lambda: error.response.content)()
 
-        text = content
 
-    response = Unread()
-    response.status_code = 429
+@pytest.mark.parametrize("library", [requests, httpx, httpx2])
+def test_a_body_counts_once_it_is_loaded(library):
+    """Classifying does no input or output: what is still on its way is left alone."""
+    error = streamed(library)
+    before = classify(error).kind
 
-    assert Verdict("rate_limit") == classify(requests.HTTPError("No.", response=response))
+    assert b"insufficient_quota" in read(error)
+    assert ("rate_limit", "key") == (before, classify(error).kind)
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict"),
+    [
+        (b'{"error": {"code": "insufficient_quota"}}', Verdict("key")),
+        (b'{"error": {"details": [{"@type": "google.rpc.RetryInfo"}]}}', Verdict("rate_limit")),
+        (json.dumps({"error": {"details": [DELAY]}}).encode(), Verdict("rate_limit", 38.5)),
+        (b"Please try again in 2s.", Verdict("rate_limit", 2)),
+        (b"{" + b" " * 70_000 + b'"code": "insufficient_quota"}', Verdict("rate_limit")),
+        (b"<html>insufficient_quota</html>", Verdict("rate_limit")),
+        (b"\xff\xfe", Verdict("rate_limit")),
+        (b"[" * 9_999, Verdict("rate_limit")),
+    ],
+)
+def test_a_loaded_body_is_parsed(content, verdict):
+    """What requests and httpx leave to their user; a large one is not worth the time."""
+    assert verdict == classify(by_requests(429, content))
 
 
 def test_the_documentation_lists_every_word():

@@ -257,6 +257,7 @@ SHEETS = [
     ("Gemini: daily", {}, gemini_says("35625s"), 35_625, 35_625),
     ("Gemini: in a list", {}, [gemini_says("38s")], 38, 38),
     ("Gemini: text", {}, json.dumps(gemini_says("38s")), 38, 38),
+    ("Gemini: far too long", {}, json.dumps(gemini_says("38s")) + " " * 70_000, None, None),
     ("Gemini: message", {}, openai_says("Please retry in 10h17m5.7s."), 37_025.7, None),
     ("Gemini: both", {}, gemini_says("38s", message="Please retry in 37.9s."), 38, 38),
     ("Gemini: negative", {}, gemini_says("-38s"), None, None),
