@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LONGEST", "NOTHING", "Said", "read_body"]
+__all__ = ["LONGEST", "NOTHING", "QUOTA_OF_ZERO", "Said", "read_body"]
 
 LONGEST = 65_536  # of a text that is worth parsing
 _LONGEST_MESSAGE = 2_000  # characters of a message that are looked at
@@ -34,6 +34,7 @@ class Said:
 
 
 NOTHING = Said()
+QUOTA_OF_ZERO = "quota_of_zero"  # our word for a `google.rpc.QuotaFailure` that no wait can mend
 
 
 def read_body(body: object) -> Said:
@@ -82,6 +83,9 @@ def _objects(details: object) -> Iterator[Mapping[str, Any]]:
 
 def _words(error: Mapping[str, Any], details: tuple[Mapping[str, Any], ...]) -> Iterator[object]:
     """Yield what may be a word; the type often stays the same where the code changes."""
+    broken = [limit for each in details for limit in _objects(each.get("violations"))]
+    if any(str(limit.get("quotaValue")) == "0" for limit in broken):
+        yield QUOTA_OF_ZERO
     for each in details:
         yield each.get("error_code")
         yield each.get("reason")

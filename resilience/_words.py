@@ -29,7 +29,7 @@ ANYWHERE = _table(
             insufficient_quota credit_balance_exhausted organization_spend_limit_exceeded
             organization_usage_limit_exceeded project_spend_limit_exceeded
             enforced_spend_limit_reached contract_spend_limit_reached
-            API_KEY_INVALID API_KEY_EXPIRED ExpiredToken
+            quota_of_zero API_KEY_INVALID API_KEY_EXPIRED ExpiredToken
         """,
         # Too fast, whatever the status: 400, 403 and 503 are all used for it.
         # Source of the words in camel case: the list of throttling errors of botocore.

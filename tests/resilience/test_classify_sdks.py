@@ -189,7 +189,14 @@ def gemini(status, word, *details, message="No."):
     return kind(status, {"error": error})
 
 
+def quota(*values):
+    """The limits that a request has broken, with what each of them allows."""
+    violations = [{"quotaId": "GenerateRequestsPerDay", "quotaValue": value} for value in values]
+    return {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": violations}
+
+
 INFO = {"@type": "type.googleapis.com/google.rpc.ErrorInfo"}
+LIMITED = {**INFO, "reason": "RATE_LIMIT_EXCEEDED"}
 DELAY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "38.5s"}
 
 
@@ -211,6 +218,11 @@ DELAY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "38.
             gemini(429, "RESOURCE_EXHAUSTED", message="Please retry in 46.1s."),
             Verdict("rate_limit", 46.1),
         ),
+        (gemini(429, "RESOURCE_EXHAUSTED", quota("10"), DELAY), Verdict("rate_limit", 38.5)),
+        (
+            gemini(429, "RESOURCE_EXHAUSTED", LIMITED, quota("10", "0"), DELAY),
+            Verdict("key", 38.5),
+        ),
         (gemini(499, "CANCELLED"), Verdict("permanent")),
         (gemini(500, "INTERNAL"), Verdict("transient")),
         (gemini(503, "UNAVAILABLE", DELAY), Verdict("transient", 38.5)),
@@ -218,7 +230,7 @@ DELAY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "38.
     ],
 )
 def test_the_error_table_of_gemini(error, verdict):
-    """A wrong key is a 400 there, and the delay stands in the body."""
+    """A wrong key is a 400 there, a limit of 0 a 429, and the delay stands in the body."""
     assert verdict == classify(error)
 
 
@@ -384,7 +396,7 @@ def test_the_documentation_lists_every_word():
     page = (ROOT / "docs/reference/classification.md").read_text("utf-8")
     section = page.partition("## Words that go before the status")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
-    listed = {word.lower() for word in re.findall(r"`(\w+)`", "".join(rows))}
+    listed = {word.lower() for row in rows for word in re.findall(r"`(\w+)`", row.split(":")[0])}
     known = {**_words.ANYWHERE, **_words.WITHOUT_STATUS}
     throttling = {word.lower() for word in ThrottledRetryableChecker._THROTTLED_ERROR_CODES}
 
