@@ -8,28 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
 from typing import TYPE_CHECKING, Any
 
+from resilience._future import SubmittedFuture
 from resilience._waiters import holder, running_loop
 
 if TYPE_CHECKING:
     from resilience._core.queue import Ticket
     from resilience._queue import PriorityQueue
 
-__all__ = ["CoroutineJob", "Job", "JobFuture"]
-
-
-class JobFuture(Future[Any]):
-    """The future of a job; cancelled while it waits, it leaves the line at once."""
-
-    job: Job | None = None  # while it waits
-
-    def cancel(self) -> bool:
-        """Cancel the call if it does not run yet."""
-        if not super().cancel():
-            return False
-        job = self.job
-        if job is not None and job.queue.forget_job(job):
-            self.set_running_or_notify_cancel()  # tells those who wait for several futures
-        return True
+__all__ = ["CoroutineJob", "Job"]
 
 
 class Job:
@@ -66,8 +52,8 @@ class Job:
         self.call = call
         self.args = args
         self.kwargs = kwargs
-        self.future = JobFuture()
-        self.future.job = self
+        self.future: SubmittedFuture[Any] = SubmittedFuture()
+        self.future.waiting = self
         self.ticket: Ticket | None = None  # None: the queue is disabled, no permit is needed
         self.place: object = executor or queue
         self._context = contextvars.copy_context()
@@ -86,6 +72,10 @@ class Job:
             self._fail(error)
             return False
         return True
+
+    def forget(self) -> bool:
+        """Leave the line, since the future was cancelled; return whether it stood there."""
+        return self.queue.forget_job(self)
 
     def start(self) -> None:
         """Hand the call to a worker."""
@@ -128,7 +118,7 @@ class Job:
 
     def _leave_line(self) -> None:
         """Forget who knew it while it waited, so that nothing outlives the call."""
-        self.future.job = None
+        self.future.waiting = None
         if self.ticket is not None:
             self.ticket.waiter = None
 

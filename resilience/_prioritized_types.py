@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 if TYPE_CHECKING:
     from resilience._context import Priority
+    from resilience._future import SubmittedFuture
     from resilience._queue import PriorityQueue
 
 __all__ = ["Prioritized", "PrioritizedDecorator", "PrioritizedOfClass"]
@@ -40,21 +40,21 @@ class Prioritized(Generic[P, R_co]):
         @overload
         def submit(
             self: Prioritized[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
-        ) -> Future[T]: ...
+        ) -> SubmittedFuture[T]: ...
         @overload
         def submit(
             self: Prioritized[P, Coroutine[Any, Any, T]],
             *args: Any,
             priority: Priority | int | str,
             **kwargs: Any,
-        ) -> Future[T]: ...
+        ) -> SubmittedFuture[T]: ...
         @overload
-        def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R_co]: ...
+        def submit(self, *args: P.args, **kwargs: P.kwargs) -> SubmittedFuture[R_co]: ...
         @overload
         def submit(
             self, *args: Any, priority: Priority | int | str, **kwargs: Any
-        ) -> Future[R_co]: ...
-        def submit(self, *args: Any, **kwargs: Any) -> Future[Any]: ...
+        ) -> SubmittedFuture[R_co]: ...
+        def submit(self, *args: Any, **kwargs: Any) -> SubmittedFuture[Any]: ...
 
         @overload
         def __get__(self, instance: None, owner: type) -> Prioritized[P, R_co]: ...

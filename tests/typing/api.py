@@ -196,14 +196,14 @@ assert_type(service.of_the_class(1), str)
 assert_type(Service.of_nobody(1), str)
 assert_type(service.of_nobody(1), str)
 assert_type(service.queued(1), str)
-assert_type(service.queued.submit(1), Future[str])
+assert_type(service.queued.submit(1).result(), str)
 assert_type(service.queued.queue, PriorityQueue)
 assert_type(Service.queued(service, 1), str)
 assert_type(Service.outside(1), str)
 assert_type(service.outside(1), str)
 assert_type(Service.queued_of_the_class(1), str)
-assert_type(service.queued_of_the_class.submit(1), Future[str])
-assert_type(Service.queued_inside.submit(1), Future[str])
+assert_type(service.queued_of_the_class.submit(1).result(), str)
+assert_type(Service.queued_inside.submit(1).result(), str)
 assert_type(Service.queued_of_nobody(1), str)
 assert_type(service.value, int)
 
@@ -244,12 +244,13 @@ async def queued_coroutine(number: int) -> str:
 async def awaited_queue() -> None:
     """Await what is queued."""
     assert_type(await queued_coroutine(1), str)
+    assert_type(await queued_coroutine.submit(1), str)
 
 
 assert_type(queued(1), str)
-assert_type(queued.submit(1), Future[str])
+submitted: Future[str] = queued.submit(1)
 assert_type(queued.submit(1).result(), str)
-assert_type(queued_coroutine.submit(1), Future[str])
+assert_type(queued_coroutine.submit(1).result(), str)
 queued.queue.resize(max_concurrent_requests=3)
 
 
