@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from resilience._batched import batched
+from resilience._batcher import Batcher
 from resilience._breaker_layer import circuit_breaker
 from resilience._budget import RetryBudget
 from resilience._circuit_breaker import CircuitBreaker
@@ -32,6 +34,7 @@ from resilience.settings import Settings
 from resilience.telemetry.report import generate_report, get_stats, reset_stats
 
 __all__ = [
+    "Batcher",
     "CircuitBreaker",
     "CircuitOpenError",
     "DeadlineExceededError",
@@ -50,6 +53,7 @@ __all__ = [
     "RetryBudget",
     "Settings",
     "SettingsError",
+    "batched",
     "circuit_breaker",
     "deadline",
     "explain",

@@ -7,7 +7,7 @@ threads of `submit()`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from enum import IntEnum
 from types import TracebackType
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
@@ -151,6 +151,22 @@ def current_priority() -> Priority:
     """Return the priority that the surrounding `with priority(...)` gives, else NORMAL."""
     held = _PRIORITY.get()
     return Priority.NORMAL if held is None else held.value
+
+
+def priority_in(context: Context) -> Priority | None:
+    """Return the priority that a `with priority(...)` gives in that context, or None."""
+    held = context.get(_PRIORITY)
+    return None if held is None else held.value
+
+
+def act_for(tier: Priority | None, end: float | None) -> None:
+    """Go on with this priority and this deadline alone, for calls that are answered together.
+
+    Places that the context has brought along are somebody else's.
+    """
+    _PRIORITY.set(None if tier is None else Held(tier, None, None))
+    _DEADLINE.set(None if end is None else Held(end, None, None))
+    _PLACES.set(())
 
 
 class _Use:

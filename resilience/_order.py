@@ -38,6 +38,19 @@ MISTAKES = {
         "an attempt time-out outside a retry is a time-out of the whole call, its sleeps included"
     ),
     ("retry", "batched"): ("a retry outside a batch repeats each item of a failed batch by itself"),
+    ("prioritized", "batched"): (
+        "a queue outside a batch limits the items that wait for company, not the batches that run"
+    ),
+    ("key_pool", "batched"): (
+        "a key pool outside a batch leases a key for each item, and items with different keys "
+        "share no batch"
+    ),
+    ("circuit_breaker", "batched"): (
+        "a circuit breaker outside a batch counts the failure of one batch once for each item"
+    ),
+    ("attempt_timeout", "batched"): (
+        "an attempt time-out outside a batch runs while its item waits for company"
+    ),
 }
 
 

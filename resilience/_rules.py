@@ -103,6 +103,8 @@ _RULES = {
     "enable_batching": _FLAG,
     "max_batch_size": _whole(1),
     "batch_timeout": _SECONDS,
+    "max_concurrent_batches": _optional(_whole(1)),
+    "on_error": _Rule('must be "raise" or "split"', lambda value: value in ("raise", "split")),
     "attempt_timeout": _optional(_above_zero(" of seconds")),
     "metrics_enabled": _FLAG,
     "name": _SOME,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resilience.telemetry import logs, opentelemetry
 from resilience.telemetry.events import (
+    BatchFlushed,
     CallFinished,
     Event,
     GivenUp,
@@ -17,6 +18,7 @@ from resilience.telemetry.events import (
 )
 
 __all__ = [
+    "BatchFlushed",
     "CallFinished",
     "Event",
     "GivenUp",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context, trace
-from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode, Tracer, TracerProvider
 
 from resilience._marks import read_quietly
 from resilience.telemetry.events import (
@@ -40,7 +41,10 @@ class CallSpan:
         kind = SpanKind.CLIENT if description.is_client else SpanKind.INTERNAL
         attributes = {"resilience.attempts": 1, **description.attributes}
         tracer = _tracer_of(trace.get_tracer_provider())
-        self._span: Span = tracer.start_span(description.name, kind=kind, attributes=attributes)
+        links = _links_to(description.linked)
+        self._span: Span = tracer.start_span(
+            description.name, kind=kind, attributes=attributes, links=links
+        )
         self._here = trace.set_span_in_context(self._span)
         self._token: Any = context.attach(self._here)
 
@@ -69,6 +73,14 @@ class CallSpan:
         if outcome == "failure":
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
+
+
+def _links_to(contexts: Sequence[Context]) -> list[Link]:
+    """Return links to the spans that are current in these contexts, in the order of these."""
+    # Read in a copy: one of them is entered just now, and that is possible only once.
+    spans = [each.copy().run(trace.get_current_span) for each in contexts]
+    found = dict.fromkeys(span.get_span_context() for span in spans)
+    return [Link(each) for each in found if each.is_valid]
 
 
 @lru_cache(maxsize=1)

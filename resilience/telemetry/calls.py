@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
+from contextvars import copy_context
 from sys import modules
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
     from resilience._streams import Opened
     from resilience.telemetry._otel import CallSpan
 
-__all__ = ["observe_async", "observe_sync"]
+__all__ = ["OpenCall", "Recorder", "observe_async", "observe_sync"]
 
 _API = "opentelemetry.trace"  # a program that has set up an SDK has imported it
 _AWAITABLES: frozenset[Any] = frozenset({CoroutineType, asyncio.Future, asyncio.Task})
 
 
-class _Recorder:
+class Recorder:
     """Begins and finishes the records of one function's calls."""
 
     __slots__ = ("_site", "_statistics", "looks_at_results")
@@ -39,6 +41,7 @@ class _Recorder:
         self.looks_at_results = True
 
     def begin_span(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallSpan:
+        """Return the span of a call that begins, as the current one."""
         describe = self._site.describe_span
         if describe is None:
             return begin_span(SpanDescription(name=self._site.name))
@@ -95,11 +98,35 @@ class _Recorder:
             )
 
 
+class OpenCall:
+    """The record of a call that ends elsewhere than it begins, since it was submitted.
+
+    Attributes:
+        context: Where the call happens: its span is current there, and nowhere else.
+    """
+
+    __slots__ = ("_recorder", "_span", "_started", "context")
+
+    def __init__(self, recorder: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._recorder = recorder
+        self._span = recorder.begin_span(args, kwargs) if is_tracing() else None
+        self.context = copy_context()
+        if self._span is not None:
+            self._span.leave()
+        self._started = _clock.now()
+
+    def finish(self, error: BaseException | None) -> None:
+        """Take note of its end."""
+        span = self._span
+        with nullcontext() if span is None else span.current():
+            self._recorder.finish(span, self._started, error)
+
+
 def observe_sync(
     inner: Callable[..., Any], site: Site, statistics: CallStatistics
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded."""
-    recorder = _Recorder(site, statistics)
+    recorder = Recorder(site, statistics)
     finish, pending, holds = recorder.finish, statistics.pending, site.streams
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -129,7 +156,7 @@ def observe_async(
     inner: Callable[..., Any], site: Site, statistics: CallStatistics
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded; the same as `observe_sync` but for `await`."""
-    recorder = _Recorder(site, statistics)
+    recorder = Recorder(site, statistics)
     finish, pending, holds = recorder.finish, statistics.pending, site.streams
 
     async def call(*args: Any, **kwargs: Any) -> Any:

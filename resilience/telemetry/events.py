@@ -16,6 +16,7 @@ from resilience._fork import SharedLock
 from resilience._secrets import log_failure
 
 __all__ = [
+    "BatchFlushed",
     "CallFinished",
     "Event",
     "GivenUp",
@@ -133,6 +134,22 @@ class Refused(Event):
 
     reason: str
     retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFlushed(Event):
+    """Items that waited for company go to their function as one batch.
+
+    Attributes:
+        size: How many items.
+        flush: "size": it was full; "time": the oldest had waited for `batch_timeout`, or an item
+            had no time to wait; "explicit": by `flush()`, at the end of `map()` or at exit.
+        waited: Seconds that the oldest item had waited.
+    """
+
+    size: int
+    flush: Literal["size", "time", "explicit"]
+    waited: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

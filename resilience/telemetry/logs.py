@@ -9,6 +9,7 @@ import logging
 
 from resilience._secrets import mask
 from resilience.telemetry.events import (
+    BatchFlushed,
     Event,
     GivenUp,
     KeyRested,
@@ -25,18 +26,20 @@ _LONGEST = 200  # characters of an error's text: some servers answer with a page
 logging.getLogger("resilience").addHandler(logging.NullHandler())
 _retry = logging.getLogger("resilience.retry")
 _breaker = logging.getLogger("resilience.circuit_breaker")
+_batches = logging.getLogger("resilience.batched")
 _pool = logging.getLogger("resilience.key_pool")
 _calls = logging.getLogger("resilience.calls")
 _LOGGERS: dict[type[Event], logging.Logger] = {
     RetryScheduled: _retry,
     GivenUp: _retry,
     Transition: _breaker,
+    BatchFlushed: _batches,
     KeyRested: _pool,
     Refused: _calls,
 }
 
 
-def log(event: Event) -> None:
+def log(event: Event) -> None:  # noqa: C901 - one case for each kind
     """Write the line for an event, if anybody would read it."""
     if not _is_heard(_LOGGERS.get(type(event), _calls)):
         return
@@ -63,6 +66,10 @@ def log(event: Event) -> None:
             line = "%s: key %s rests for %s s (%s)"
             rest = (event.key_name, _text(event.seconds), event.reason)
             _write(_pool, logging.WARNING, event, line, *rest)
+        case BatchFlushed():
+            line = "%s: a batch of %d after %s s (%s)"
+            batch = (event.size, _text(event.waited), event.flush)
+            _write(_batches, logging.DEBUG, event, line, *batch)
         case Refused(retry_after=None):
             _write(_calls, logging.INFO, event, "%s: refused (%s)", event.reason)
         case Refused():
@@ -74,7 +81,7 @@ def log(event: Event) -> None:
 
 def listen() -> None:
     """Begin to write."""
-    subscribe(log, RetryScheduled, GivenUp, Transition, KeyRested, Refused)
+    subscribe(log, RetryScheduled, GivenUp, Transition, BatchFlushed, KeyRested, Refused)
 
 
 def _is_heard(logger: logging.Logger) -> bool:

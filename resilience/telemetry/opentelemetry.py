@@ -7,7 +7,8 @@ adapter says. What happens in between becomes events on it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,19 @@ __all__ = ["SpanDescription", "annotate", "begin_span", "is_tracing", "listen"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanDescription:
-    """How the span of a call is to look, where it is not simply named for its function."""
+    """How a span is to look, where it is not simply that of a call, named for its function.
+
+    Attributes:
+        name: Its name.
+        is_client: CLIENT, instead of INTERNAL.
+        attributes: What stands on it from the beginning.
+        linked: Contexts to the current spans of which it is linked.
+    """
 
     name: str
     is_client: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    linked: Sequence[Context] = ()
 
 
 def is_tracing() -> bool:

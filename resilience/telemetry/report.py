@@ -32,7 +32,7 @@ def get_stats(name: Named = None) -> dict[str, Any]:
     """
     if name is not None:
         return _record(name).snapshot().as_dict()
-    total = Totals()
+    total, batch_waiting = Totals(), 0
     queues: dict[object, dict[str, Any]] = {}  # each once, however many functions share it
     for record in all_statistics().values():
         snapshot = record.snapshot()
@@ -40,8 +40,10 @@ def get_stats(name: Named = None) -> dict[str, Any]:
         total.live.setdefault("endpoints", {}).update(snapshot.live.get("endpoints", {}))
         if "queue" in snapshot.live:
             queues[snapshot.live["queue"]] = snapshot.live
+        batch_waiting += snapshot.live.get("batch_waiting", 0)
     for field in ("queue_size", "active_requests"):
         total.live[field] = sum(live[field] for live in queues.values())
+    total.live["batch_waiting"] = batch_waiting
     return total.as_dict()
 
 

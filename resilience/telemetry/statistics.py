@@ -169,6 +169,7 @@ class Totals:
             },
             "queue_size": self.live.get("queue_size", 0),
             "active_requests": self.live.get("active_requests", 0),
+            "batch_waiting": self.live.get("batch_waiting", 0),
             "circuit_state": self.live.get("circuit_state"),
             "total_tokens": self.counts["total_tokens"],
             "input_tokens": self.counts["input_tokens"],

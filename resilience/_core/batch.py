@@ -1,0 +1,75 @@
+"""When the items of one batch have waited long enough: it is full, or its oldest item's time is up.
+
+A machine is one batch, from the first item to the moment in which it is taken. It is taken once,
+and takes no item after that: so an item is in exactly one batch, and no batch grows above the size.
+Its driver holds a lock around each method.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+__all__ = ["BatchMachine", "Flush"]
+
+Flush = Literal["size", "time", "explicit"]
+
+
+class BatchMachine:
+    """Items that share a key, in order of arrival.
+
+    Attributes:
+        flush: Why the batch was taken; None as long as it takes items.
+        waited: Seconds that its oldest item had waited by then.
+    """
+
+    __slots__ = ("_arrivals", "_size", "_timeout", "flush", "waited")
+
+    def __init__(self, size: int, timeout: float) -> None:
+        self._size = size
+        self._timeout = timeout
+        self._arrivals: dict[Any, float] = {}
+        self.flush: Flush | None = None
+        self.waited = 0.0
+
+    def __len__(self) -> int:
+        return len(self._arrivals)
+
+    @property
+    def items(self) -> list[Any]:
+        """The items, the oldest first."""
+        return list(self._arrivals)
+
+    @property
+    def oldest(self) -> Any:
+        """The item that leads: the batch is due when its time is up; None without one."""
+        return next(iter(self._arrivals), None)
+
+    @property
+    def due(self) -> float:
+        """The moment at which the oldest item has waited for `timeout` seconds."""
+        return self._since + self._timeout
+
+    def add(self, item: Any, now: float) -> bool:
+        """Take an item in, only before the batch is taken; return whether it is full now."""
+        self._arrivals[item] = now
+        return len(self._arrivals) >= self._size
+
+    def remove(self, item: Any) -> bool:
+        """Let an item leave; return whether it led, so that another one leads now."""
+        led = self.oldest is item
+        self._arrivals.pop(item, None)
+        return led
+
+    def forget(self) -> None:
+        """Let go of the items, which have been answered."""
+        self._arrivals.clear()
+
+    def take(self, flush: Flush, now: float) -> None:
+        """Close the batch; its items stay as they are."""
+        self.waited = max(0.0, now - self._since)
+        self.flush = flush  # last and in one step: it may be interrupted anywhere before
+
+    @property
+    def _since(self) -> float:
+        return next(iter(self._arrivals.values()), math.inf)

@@ -1,0 +1,119 @@
+"""One thread of the process that calls something at a moment, for whatever has no thread itself."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+
+from resilience import _clock, _fork
+from resilience._secrets import log_failure
+
+__all__ = ["Timer", "timers"]
+
+_logger = logging.getLogger("resilience.timers")
+
+
+class Timer:
+    """A call at a moment; `cancel` may come from any thread."""
+
+    __slots__ = ("_number", "call", "due")
+
+    _numbers = itertools.count()
+
+    def __init__(self, due: float, call: Callable[[], object]) -> None:
+        self.due = due
+        self.call: Callable[[], object] | None = call
+        self._number = next(self._numbers)
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.due, self._number) < (other.due, other._number)
+
+    def cancel(self) -> None:
+        """Make sure that it is not called, unless that has begun."""
+        if self.call is not None:
+            self.call = None
+            timers.cancelled()
+
+
+class Timers:
+    """A heap of timers, and a daemon thread that is started with the first one.
+
+    What is called must not block for long.
+    """
+
+    def __init__(self) -> None:
+        self.renew_after_fork()
+        _fork.renew_after(self)
+
+    def renew_after_fork(self) -> None:
+        """Begin without a thread and without timers: both belong to the parent."""
+        self._lock = threading.Lock()
+        self._heap: list[Timer] = []
+        self._cancelled = 0
+        self._changed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def at(self, due: float, call: Callable[[], object]) -> Timer:
+        """Call this at `due`, in seconds of the clock, or soon after.
+
+        Raises:
+            RuntimeError: the thread cannot be started, as at the interpreter's exit.
+        """
+        timer = Timer(due, call)
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._live, name="resilience-timers", daemon=True)
+                thread.start()
+                self._thread = thread
+            heapq.heappush(self._heap, timer)
+            is_next = self._heap[0] is timer
+        if is_next:
+            self._changed.set()
+        return timer
+
+    def cancelled(self) -> None:
+        """Take note that a timer is not needed any more; the thread forgets them in bulk."""
+        with self._lock:
+            self._cancelled += 1
+            is_next = bool(self._heap) and self._heap[0].call is None
+            if 2 * self._cancelled > len(self._heap):
+                self._heap = [timer for timer in self._heap if timer.call is not None]
+                heapq.heapify(self._heap)
+                self._cancelled = 0
+        if is_next:  # a fake clock would run towards it
+            self._changed.set()
+
+    def _live(self) -> None:
+        changed = self._changed
+        while True:
+            changed.clear()
+            if (call := self._pop_due()) is not None:
+                try:
+                    call()
+                except Exception as error:  # noqa: BLE001 - the thread serves others too
+                    log_failure(_logger, f"{call!r} failed", error)
+                del call  # while it waits it keeps nothing alive
+            else:
+                due = self._next()
+                _clock.wait(changed, None if due is None else max(0.0, due - _clock.now()))
+
+    def _pop_due(self) -> Callable[[], object] | None:
+        now = _clock.now()
+        with self._lock:
+            while self._heap and (self._heap[0].call is None or self._heap[0].due <= now):
+                timer = heapq.heappop(self._heap)
+                call, timer.call = timer.call, None
+                if call is not None:
+                    return call
+                self._cancelled -= 1
+            return None
+
+    def _next(self) -> float | None:
+        with self._lock:
+            return self._heap[0].due if self._heap else None
+
+
+timers = Timers()

@@ -1,0 +1,137 @@
+"""The machine of a batch, and many of them as the driver uses them, against a plain model."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from resilience._core.batch import BatchMachine
+
+SIZE, TIMEOUT = 3, 5
+
+
+def test_it_is_full_with_the_last_item():
+    """`add` says so for the item that makes the size, and for none before."""
+    machine = BatchMachine(SIZE, TIMEOUT)
+
+    assert [False, False, True] == [machine.add(item, 0.0) for item in "abc"]
+    assert ["a", "b", "c"] == machine.items
+
+
+def test_it_is_due_when_its_oldest_item_is():
+    """The time of a batch counts from its oldest item, of those that are still in it."""
+    machine = BatchMachine(SIZE, TIMEOUT)
+    due, first, second = [machine.due], object(), object()
+    for now, item in enumerate([first, second]):
+        machine.add(item, now)
+        due.append(machine.due)
+    led = [machine.remove(item) for item in (first, first, second)]
+
+    assert [math.inf, 5, 5] == due
+    assert [True, False, True] == led
+    assert (0, None, math.inf) == (len(machine), machine.oldest, machine.due)
+
+
+def test_it_keeps_its_items_when_it_is_taken():
+    """Who takes it learns why, and how long the oldest had waited; a clock set back is no wait."""
+    machine = BatchMachine(SIZE, TIMEOUT)
+    machine.add("a", 3.0)
+    machine.add("b", 4.0)
+    machine.take("time", 8.0)
+
+    assert ("time", 5.0, ["a", "b"]) == (machine.flush, machine.waited, machine.items)
+    machine.take("size", 1.0)
+    assert 0.0 == machine.waited
+
+
+class Lines(RuleBasedStateMachine):
+    """Items of two keys, each of which goes to the batch of its key that collects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.number = 0
+        self.open: dict[str, BatchMachine] = {}
+        self.arrived: dict[int, tuple[str, float]] = {}
+        self.left: set[int] = set()
+        self.taken: list[tuple[str, float, BatchMachine]] = []
+
+    def take(self, key: str, flush: str) -> None:
+        machine = self.open.pop(key)
+        machine.take(flush, self.now)
+        self.taken.append((key, self.now, machine))
+
+    @rule(key=st.sampled_from("xy"))
+    def arrive(self, key: str) -> None:
+        """A full batch is taken at once."""
+        machine = self.open.setdefault(key, BatchMachine(SIZE, TIMEOUT))
+        self.number += 1
+        self.arrived[self.number] = (key, self.now)
+        if machine.add(self.number, self.now):
+            self.take(key, "size")
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        """One that waits goes; an empty batch is forgotten."""
+        waiting = [(key, item) for key, machine in self.open.items() for item in machine.items]
+        key, item = data.draw(st.sampled_from(waiting))
+        was_oldest = self.open[key].oldest == item
+
+        assert was_oldest == self.open[key].remove(item)
+        self.left.add(item)
+        if not self.open[key]:
+            del self.open[key]
+
+    @rule(seconds=st.integers(1, 9))
+    def pass_time(self, seconds: int) -> None:
+        """Timers are set to `due`: each batch is taken at that moment."""
+        end = self.now + seconds
+        while self.open:
+            key = min(self.open, key=lambda key: self.open[key].due)
+            if self.open[key].due > end:
+                break
+            self.now = self.open[key].due
+            self.take(key, "time")
+        self.now = end
+
+    @precondition(lambda self: self.open)
+    @rule()
+    def flush(self) -> None:
+        """All that waits is taken."""
+        for key in list(self.open):
+            self.take(key, "explicit")
+
+    @invariant()
+    def each_item_is_in_one_batch(self) -> None:
+        """Of those that arrived, each has left, or waits, or is in exactly one batch."""
+        waiting = [item for machine in self.open.values() for item in machine.items]
+        run = [item for *_, machine in self.taken for item in machine.items]
+
+        assert sorted(self.arrived) == sorted([*waiting, *run, *self.left])
+
+    @invariant()
+    def no_batch_is_too_big_or_empty(self) -> None:
+        """A batch has one item at least and `SIZE` at most; with `SIZE` it does not wait."""
+        assert all(1 <= len(machine) <= SIZE for *_, machine in self.taken)
+        assert all(1 <= len(machine) < SIZE for machine in self.open.values())
+
+    @invariant()
+    def keys_never_mix(self) -> None:
+        """The items of a batch have its key."""
+        for key, _, machine in self.taken:
+            assert {key} == {self.arrived[item][0] for item in machine.items}
+
+    @invariant()
+    def no_item_waits_too_long(self) -> None:
+        """No later than `TIMEOUT` after its arrival it is taken, and `waited` tells how long."""
+        for _, taken_at, machine in self.taken:
+            waits = [taken_at - self.arrived[item][1] for item in machine.items]
+
+            assert max(waits) <= TIMEOUT
+            assert max(waits) == machine.waited
+
+
+TestLines = Lines.TestCase
