@@ -128,7 +128,7 @@ class SyncCalls(Calls):
             check_deadline(collector.name)
         tier = self._tier(kwargs) if kwargs else None
         call = self._arguments.read(args, kwargs)
-        if not collector.enabled or runs_within(collector):
+        if runs_within(collector) or collector.is_off:
             item, batch = self._alone(call, Item, tier)
             with _within(tier):
                 batch.serve([item])
@@ -199,7 +199,7 @@ class AsyncCalls(Calls):
             check_deadline(collector.name)
         tier = self._tier(kwargs) if kwargs else None
         call = self._arguments.read(args, kwargs)
-        if not collector.enabled or runs_within(collector):
+        if runs_within(collector) or collector.is_off:
             item, batch = self._alone(call, Item, tier)
             with _within(tier):
                 await batch.serve_async([item])

@@ -17,7 +17,9 @@ from resilience import _clock, _fork
 from resilience._batch_items import Item, ThreadItem
 from resilience._batch_options import BatchOptions
 from resilience._batch_run import Batch
+from resilience._context import deadlines
 from resilience._core.batch import Flush
+from resilience._switches import Switch, disabled_features
 from resilience._timers import timers
 from resilience._waiters import Waiter, running_loop
 from resilience._workers import Run, Workers
@@ -55,7 +57,9 @@ class Collector:
         self.function, self.bare = functions
         self.is_async = is_async
         self.is_observed = is_observed
-        self.enabled = options.enable_batching
+        self.switch = Switch("batched")
+        if not options.enable_batching:
+            self.switch.disable()
         self._open: dict[Any, Batch] = {}
         self._waiting: dict[Batch, None] = {}
         self._running: set[Batch] = set()
@@ -84,6 +88,11 @@ class Collector:
         with self._lock:
             return sum(len(batch.machine) for batch in self._waiting)
 
+    @property
+    def is_off(self) -> bool:
+        """Whether nobody waits for company."""
+        return deadlines.in_use and self.switch.is_off
+
     def start_worker(self, run: Run) -> None:
         """Run this in a worker thread."""
         self._workers.submit(run, self.options.most_workers)
@@ -94,6 +103,8 @@ class Collector:
         """Let an item wait for company; return its batch if that is to be run now."""
         loop = running_loop() if self.is_async else None
         key = item.call.key if loop is None else (item.call.key, loop)
+        if deadlines.in_use and (features := disabled_features()):
+            key = (key, features)  # the batch does without these
         while True:
             batch = self._open.get(key)
             if batch is None or batch.is_taken:
@@ -108,7 +119,7 @@ class Collector:
                 if is_first:
                     self._waiting[batch] = None
                 is_urgent = item.end is not None and item.end - now < self.options.batch_timeout
-                runs_now = is_full or is_urgent or not self.enabled
+                runs_now = is_full or is_urgent or self.is_off
                 if runs_now:
                     flush: Flush = "size" if is_full else "time" if is_urgent else "explicit"
                     self._take(batch, flush, now, item)

@@ -80,15 +80,15 @@ class Batcher:
     @property
     def enabled(self) -> bool:
         """Whether calls are combined."""
-        return self._layer.calls.collector.enabled
+        return self._layer.calls.collector.switch.enabled
 
     def disable(self) -> None:
         """Run every call at once and alone, from now on."""
-        self._layer.calls.collector.enabled = False
+        self._layer.calls.collector.switch.disable()
 
     def enable(self) -> None:
         """Combine calls again."""
-        self._layer.calls.collector.enabled = True
+        self._layer.calls.collector.switch.enable()
 
     def __repr__(self) -> str:
         collector = self._layer.calls.collector

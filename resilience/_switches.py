@@ -8,7 +8,7 @@ from resilience._context import Held, Scope, deadlines
 from resilience._rules import fail
 from resilience.settings import reject_unknown
 
-__all__ = ["FEATURES", "Switch", "disabled", "is_off"]
+__all__ = ["FEATURES", "Switch", "disabled", "disabled_features", "is_off"]
 
 # Each has the name of its decorator, or of its setting.
 FEATURES = (
@@ -63,6 +63,16 @@ def is_off(feature: str) -> bool:
             return True
         held = held.outer
     return False
+
+
+def disabled_features() -> frozenset[str]:
+    """Return all that is off in this context."""
+    held = _DISABLED.get() if deadlines.in_use else None
+    features: frozenset[str] = frozenset()
+    while held is not None:
+        features |= held.value
+        held = held.outer
+    return features
 
 
 class Switch:
