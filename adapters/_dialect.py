@@ -20,6 +20,7 @@ class Dialect:
         stream_options: Sent with a stream where the caller sends none: without them OpenAI reports
             no usage for a stream.
         max_inputs: The most inputs that one request for embeddings may have.
+        max_documents: The most documents that one request for a ranking may have.
     """
 
     chat_path: str = "chat/completions"
@@ -32,3 +33,4 @@ class Dialect:
     embedding_format: str | None = "base64"
     stream_options: Mapping[str, Any] | None = None
     max_inputs: int = 2048
+    max_documents: int = 1000

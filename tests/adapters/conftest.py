@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from adapters.emulator import Emulator
 from tests.adapters.recorder import Recorder, recording
+
+_APIS = ("HF_", "HUGGING_FACE_", "LLVM_", "OPEA_", "OVMS_", "TEI_", "TGI_", "VLLM_")
 
 
 @pytest.fixture
@@ -26,4 +30,21 @@ def no_environment(monkeypatch, tmp_path) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith(_APIS)]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def emulator_process() -> Iterator[Emulator]:
+    """One emulator for all tests of this folder."""
+    with Emulator(seed=7) as process:
+        yield process
+
+
+@pytest.fixture
+def emulator(emulator_process: Emulator) -> Emulator:
+    """The emulator as if it had just begun."""
+    emulator_process.script()
+    emulator_process.reset()
+    return emulator_process
