@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
 from adapters._default import DefaultClient
 from adapters._operations import Operation
@@ -26,6 +27,7 @@ from adapters._tei_operations import (
 )
 
 __all__ = [
+    "AsyncClient",
     "Client",
     "configure",
     "embed",
@@ -81,6 +83,10 @@ class Client(_Operations, BaseClient):
 
     Its own setting is `max_client_batch_size`: inputs that one request may have (32).
     """
+
+
+class AsyncClient(_Operations, BaseAsyncClient):
+    """A client of TEI whose calls are awaited; as `Client`, but for `await`."""
 
 
 _default = DefaultClient(Client, __name__)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
 from adapters._default import DefaultClient
 from adapters._dialect import Dialect
@@ -37,6 +38,7 @@ from adapters._tgi_native import (
 )
 
 __all__ = [
+    "AsyncClient",
     "Client",
     "chat",
     "completions",
@@ -90,6 +92,10 @@ class _Operations:
 
 class Client(_Operations, BaseClient):
     """A client of one TGI server, or of several in a pool of addresses."""
+
+
+class AsyncClient(_Operations, BaseAsyncClient):
+    """A client of TGI whose calls are awaited; as `Client`, but for `await`."""
 
 
 _default = DefaultClient(Client, __name__)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.emulator import Emulator
+from tests.adapters.flavours import Make, making
 from tests.adapters.recorder import Recorder, recording
 
 _APIS = ("HF_", "HUGGING_FACE_", "LLVM_", "OPEA_", "OVMS_", "TEI_", "TGI_", "VLLM_")
@@ -33,6 +34,13 @@ def no_environment(monkeypatch, tmp_path) -> None:
     for name in [name for name in os.environ if name.startswith(_APIS)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(params=["sync", "async"])
+def make(request) -> Iterator[Make]:
+    """Makes clients; a test that asks for it runs with both kinds of them."""
+    with making(request.param) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,28 +20,25 @@ from adapters.errors import (
     ServerError,
     SettingsError,
 )
-from adapters.tei import Client
+from tests.adapters.flavours import Make
 from tests.adapters.recorder import Recorder, answer
 
 
 @pytest.fixture
-def client(emulator: Emulator) -> Iterator[Client]:
+def client(emulator: Emulator, make: Make) -> Any:
     """A client of the emulator that repeats nothing."""
-    with Client(
-        keys=emulator.keys("tei"), base_url=emulator.base_url("tei"), max_retries=0
-    ) as made:
-        yield made
+    address = emulator.base_url("tei")
+    return make(tei, keys=emulator.keys("tei"), base_url=address, max_retries=0)
 
 
 @pytest.fixture
-def scripted(server: Recorder) -> Iterator[Client]:
+def scripted(server: Recorder, make: Make) -> Any:
     """A client of the scripted server that repeats nothing."""
-    with Client(base_url=server.url, max_retries=0) as made:
-        yield made
+    return make(tei, base_url=server.url, max_retries=0)
 
 
 @pytest.mark.parametrize("inputs", ["a b", [5, 6], ["a b", "c"], [[5, 6], "c"]])
-def test_embed(client: Client, inputs: Any):
+def test_embed(client: Any, inputs: Any):
     """A vector for each input, in every form that an input may have; a header counts the tokens."""
     items = inputs if isinstance(inputs[0], list) or "c" in inputs else [inputs]
     texts = [item if isinstance(item, str) else " ".join(map(str, item)) for item in items]
@@ -54,7 +50,7 @@ def test_embed(client: Client, inputs: Any):
     assert found.usage.total_tokens == found.usage.input_tokens
 
 
-def test_a_long_list_is_sent_in_parts(client: Client, emulator: Emulator):
+def test_a_long_list_is_sent_in_parts(client: Any, emulator: Emulator):
     """The result is one, in order; what each part has cost is added up."""
     texts = [str(number) for number in range(70)]
 
@@ -65,9 +61,10 @@ def test_a_long_list_is_sent_in_parts(client: Client, emulator: Emulator):
     assert 3 == len(found.raw) == len(emulator.log())
 
 
-def test_a_server_that_takes_fewer_says_so(emulator: Emulator):
+def test_a_server_that_takes_fewer_says_so(emulator: Emulator, make: Make):
     """What was refused is sent anew in parts of the size that the server takes."""
-    client = Client(base_url=emulator.base_url("tei"), max_client_batch_size=40, max_retries=0)
+    address = emulator.base_url("tei")
+    client = make(tei, base_url=address, max_client_batch_size=40, max_retries=0)
 
     found = client.embed(["a"] * 41)
 
@@ -75,7 +72,7 @@ def test_a_server_that_takes_fewer_says_so(emulator: Emulator):
     assert [422, 200, 200] == [record.status for record in emulator.log()]
 
 
-def test_a_body_that_is_too_large_is_halved(scripted: Client, server: Recorder):
+def test_a_body_that_is_too_large_is_halved(scripted: Any, server: Recorder):
     """The server does not say how much it takes, so half of it is tried."""
     too_large = answer(b"length limit exceeded", 413)
     server.play(too_large, answer([[1.0]] * 2), answer([[2.0]] * 2))
@@ -87,7 +84,7 @@ def test_a_body_that_is_too_large_is_halved(scripted: Client, server: Recorder):
         scripted.embed("a")
 
 
-def test_predict_wraps_each_input(client: Client, emulator: Emulator):
+def test_predict_wraps_each_input(client: Any, emulator: Emulator):
     """Two texts are two inputs; a pair is a tuple: the server would take the former for a pair."""
     single, texts = client.predict("a"), client.predict(["a", "b"])
     pair, mixed = client.predict(("a", "b")), client.predict([("a", "b"), "a"])
@@ -100,7 +97,7 @@ def test_predict_wraps_each_input(client: Client, emulator: Emulator):
         assert pytest.approx(1) == sum(scores.values())
 
 
-def test_rerank_joins_its_parts(client: Client, emulator: Emulator):
+def test_rerank_joins_its_parts(client: Any, emulator: Emulator):
     """The best document comes first, wherever in the list it stands."""
     documents = [str(number) for number in range(50)]
 
@@ -112,7 +109,7 @@ def test_rerank_joins_its_parts(client: Client, emulator: Emulator):
     assert (2, 52, "reranker") == (found.attempts, found.usage.input_tokens, found.model)
 
 
-def test_similarity_and_the_others(client: Client):
+def test_similarity_and_the_others(client: Any):
     """Cosines in the order of the sentences, weights by token, tokens by input."""
     same, other = client.similarity("a", ["a", "b"]).scores
     (sparse,) = client.embed_sparse("a").vectors
@@ -142,7 +139,7 @@ def test_similarity_and_the_others(client: Client):
     ],
 )
 def test_errors_by_status(
-    scripted: Client,
+    scripted: Any,
     server: Recorder,
     status: int,
     body: object,
@@ -162,7 +159,7 @@ def test_errors_by_status(
     )
 
 
-def test_an_error_inside_a_200(client: Client, emulator: Emulator):
+def test_an_error_inside_a_200(client: Any, emulator: Emulator):
     """Its type tells what it is."""
     emulator.script(["error_in_200:status=429"])
 
@@ -171,7 +168,7 @@ def test_an_error_inside_a_200(client: Client, emulator: Emulator):
 
 
 @pytest.mark.parametrize("found", [[], [[1.0]], [[1.0]] * 3, {"a": 1}, [["x"], [1.0]], [None, [1]]])
-def test_an_answer_of_another_form(scripted: Client, server: Recorder, found: object):
+def test_an_answer_of_another_form(scripted: Any, server: Recorder, found: object):
     """There must be one item for each input, and it must be what it should."""
     server.play(answer(found))
 
@@ -180,7 +177,7 @@ def test_an_answer_of_another_form(scripted: Client, server: Recorder, found: ob
 
 
 @pytest.mark.parametrize("order", [[0, 0], [0, 2], [-1, 0]])
-def test_a_ranking_of_other_documents(scripted: Client, server: Recorder, order: list[int]):
+def test_a_ranking_of_other_documents(scripted: Any, server: Recorder, order: list[int]):
     """Each document may be ranked once, and no other one."""
     server.play(answer([{"index": place, "score": 0.5} for place in order]))
 
@@ -192,7 +189,7 @@ def test_a_ranking_of_other_documents(scripted: Client, server: Recorder, order:
 def test_the_size_of_a_part_is_checked(size: object):
     """It is a whole number, at least 1."""
     with pytest.raises(SettingsError, match="max_client_batch_size must be a whole number"):
-        Client(base_url="http://localhost", max_client_batch_size=size)
+        tei.Client(base_url="http://localhost", max_client_batch_size=size)
 
 
 def test_the_module_has_a_client_of_its_own(emulator: Emulator, monkeypatch):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from huggingface_hub import InferenceClient
 
-from adapters.tei import Client
+from adapters import tei
+from tests.adapters.flavours import Make
 from tests.adapters.oracle import comparable
 from tests.adapters.recorder import Recorder, answer
 
@@ -57,14 +58,14 @@ SENT_BY_THEM = {"parameters": "empty: a form that all models of their API have"}
     ("found", "path", "ask_them", "ask_us"), OPERATIONS.values(), ids=OPERATIONS
 )
 def test_we_send_what_the_vendors_client_sends(
-    server: Recorder, found: object, path: str, ask_them: Ask, ask_us: Ask
+    server: Recorder, make: Make, found: object, path: str, ask_them: Ask, ask_us: Ask
 ):
     """The same method, path, body and headers for the same question."""
     server.play(answer(found))
     root = server.url.removesuffix("/v1")
 
     ask_them(InferenceClient(model=root + path, token=KEY))
-    ask_us(Client(api_key=KEY, base_url=server.url))
+    ask_us(make(tei, api_key=KEY, base_url=server.url))
 
     expected, sent = (comparable(request, DIFFERENCES) for request in server.requests)
     for name in SENT_BY_THEM:
@@ -78,7 +79,7 @@ def test_the_environment(server: Recorder, monkeypatch):
     monkeypatch.setenv("HF_TOKEN_1", KEY)
     server.play(answer({"version": "1.9.3"}))
 
-    assert "1.9.3" == Client().info()["version"]
+    assert "1.9.3" == tei.Client().info()["version"]
     assert ("/info", f"Bearer {KEY}") == (
         server.requests[0].path,
         server.requests[0].headers["authorization"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from adapters.errors import (
     SettingsError,
     StreamInterruptedError,
 )
-from adapters.tgi import Client
+from tests.adapters.flavours import Make
 from tests.adapters.recorder import Recorder, answer, event_stream
 
 ANSWER = expected_answer("hi", seed=7)
@@ -41,22 +40,19 @@ def token(text: str, whole: str | None = None, **details: Any) -> dict[str, Any]
 
 
 @pytest.fixture
-def client(emulator: Emulator) -> Iterator[Client]:
+def client(emulator: Emulator, make: Make) -> Any:
     """A client of the emulator that repeats nothing."""
-    with Client(
-        keys=emulator.keys("tgi"), base_url=emulator.base_url("tgi"), max_retries=0
-    ) as made:
-        yield made
+    address = emulator.base_url("tgi")
+    return make(tgi, keys=emulator.keys("tgi"), base_url=address, max_retries=0)
 
 
 @pytest.fixture
-def scripted(server: Recorder) -> Iterator[Client]:
+def scripted(server: Recorder, make: Make) -> Any:
     """A client of the scripted server that repeats nothing."""
-    with Client(base_url=server.url, max_retries=0) as made:
-        yield made
+    return make(tgi, base_url=server.url, max_retries=0)
 
 
-def test_generate_counts_its_tokens(client: Client):
+def test_generate_counts_its_tokens(client: Any):
     """Those of the prompt stand in a header, those of the answer in its details."""
     found = client.generate("hi")
     short = client.generate("hi", max_new_tokens=3)
@@ -70,7 +66,7 @@ def test_generate_counts_its_tokens(client: Client):
     assert ("length", 3) == (short.finish_reason, short.usage.output_tokens)
 
 
-def test_details_may_be_left_out(client: Client):
+def test_details_may_be_left_out(client: Any):
     """Then the headers alone count, and nobody says why the answer ended."""
     found = client.generate("hi", details=False)
 
@@ -78,14 +74,14 @@ def test_details_may_be_left_out(client: Client):
     assert found.finish_reason is None
 
 
-def test_a_list_of_one_is_an_answer_too(scripted: Client, server: Recorder):
+def test_a_list_of_one_is_an_answer_too(scripted: Any, server: Recorder):
     """Some servers answer at their native route as others do at `/`."""
     server.play(answer([{"generated_text": "Hello"}]))
 
     assert "Hello" == str(scripted.generate("hi"))
 
 
-def test_a_native_stream_needs_no_end_marker(client: Client):
+def test_a_native_stream_needs_no_end_marker(client: Any):
     """The event with the whole text is its end; special tokens are no text."""
     with client.stream_generate("hi") as stream:
         text = "".join(event.text for event in stream)
@@ -98,7 +94,7 @@ def test_a_native_stream_needs_no_end_marker(client: Client):
     )
 
 
-def test_the_chat_of_openais_dialect(client: Client):
+def test_the_chat_of_openais_dialect(client: Any):
     """Whole and as a stream: the same text and usage."""
     whole = client.chat("hi")
     with client.stream("hi") as stream:
@@ -109,7 +105,7 @@ def test_the_chat_of_openais_dialect(client: Client):
     assert "stop" == whole.finish_reason == stream.finish_reason
 
 
-def test_the_other_operations(client: Client):
+def test_the_other_operations(client: Any):
     """Several prompts, tokens, and what the server says about itself."""
     assert tuple(expected_answer(text, seed=7) for text in "ab") == client.completions(
         "a"
@@ -119,7 +115,7 @@ def test_the_other_operations(client: Client):
     assert ["meta-llama/Llama-3.1-8B-Instruct"] == list(client.models())
 
 
-def test_health_may_be_false(client: Client, emulator: Emulator):
+def test_health_may_be_false(client: Any, emulator: Emulator):
     """A server that is alive and not ready is no error, and is not asked again."""
     assert client.health()
     emulator.script(["503"])
@@ -131,7 +127,7 @@ def test_health_may_be_false(client: Client, emulator: Emulator):
 
 
 @pytest.mark.parametrize("call", ["generate", "chat", "completions"])
-def test_streams_have_names_of_their_own(client: Client, call: str):
+def test_streams_have_names_of_their_own(client: Any, call: str):
     """`stream=True` is refused where a whole answer is read."""
     with pytest.raises(SettingsError, match="stream cannot be set here"):
         getattr(client, call)("hi", stream=True)
@@ -157,7 +153,7 @@ def test_streams_have_names_of_their_own(client: Client, call: str):
     ],
 )
 def test_errors_by_status(
-    scripted: Client,
+    scripted: Any,
     server: Recorder,
     status: int,
     body: object,
@@ -185,7 +181,7 @@ def test_errors_by_status(
     ],
 )
 def test_errors_inside_a_native_stream(
-    scripted: Client, server: Recorder, event: object, error: type[AdapterError]
+    scripted: Any, server: Recorder, make: Make, event: object, error: type[AdapterError]
 ):
     """After the first event it is an interruption; as the first one, a request that failed."""
     server.play(event_stream(token("Hel"), event), event_stream(event))
@@ -193,7 +189,7 @@ def test_errors_inside_a_native_stream(
     with pytest.raises(StreamInterruptedError) as caught:
         list(scripted.stream_generate("hi"))
     with pytest.raises(error):
-        list(Client(base_url=server.url, max_retries=0).stream_generate("hi"))
+        list(make(tgi, base_url=server.url, max_retries=0).stream_generate("hi"))
 
     assert "Hel" == caught.value.partial
     assert isinstance(caught.value.__cause__, error)
@@ -211,7 +207,7 @@ def test_errors_inside_a_native_stream(
     ],
 )
 def test_the_number_in_a_stream_of_openais_dialect_means_nothing(
-    scripted: Client, server: Recorder, message: str, error: type[AdapterError]
+    scripted: Any, server: Recorder, message: str, error: type[AdapterError]
 ):
     """The server writes 422 whatever has happened; only its words tell."""
     inside = {"error": {"message": message, "http_status_code": 422}}
@@ -222,21 +218,19 @@ def test_the_number_in_a_stream_of_openais_dialect_means_nothing(
     assert error is type(caught.value)
 
 
-def test_overload_at_the_beginning_of_a_stream_is_tried_again(
-    server: Recorder,
-):
+def test_overload_at_the_beginning_of_a_stream_is_tried_again(server: Recorder, make: Make):
     """The permit is taken inside the stream: nothing had been answered yet."""
     overloaded = {"error": "Model is overloaded", "error_type": "overloaded"}
     server.play(event_stream(overloaded), event_stream(token("Hi", "Hi", finish_reason="length")))
 
-    client = Client(base_url=server.url, initial_retry_delay=0.001)
-    with client, client.stream_generate("hi") as stream:
+    client = make(tgi, base_url=server.url, initial_retry_delay=0.001)
+    with client.stream_generate("hi") as stream:
         list(stream)
 
     assert ("Hi", 2, "length") == (stream.text, stream.attempts, stream.finish_reason)
 
 
-def test_a_native_stream_without_its_last_event_was_cut(client: Client, emulator: Emulator):
+def test_a_native_stream_without_its_last_event_was_cut(client: Any, emulator: Emulator):
     """There is no end marker to miss, so the whole text is what must come."""
     emulator.script(["cut:after=-1,how=clean"])
 

@@ -9,7 +9,8 @@ import openai as sdk
 import pytest
 from huggingface_hub import InferenceClient
 
-from adapters.tgi import Client
+from adapters import tgi
+from tests.adapters.flavours import Make
 from tests.adapters.oracle import comparable
 from tests.adapters.recorder import Recorder, answer, event_stream
 
@@ -62,9 +63,9 @@ SENT_BY_THEM = {
 
 
 @pytest.fixture
-def ours(server: Recorder) -> Client:
+def ours(server: Recorder, make: Make) -> Any:
     """Our client."""
-    return Client(api_key=KEY, base_url=server.url)
+    return make(tgi, api_key=KEY, base_url=server.url)
 
 
 def pair(server: Recorder) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -102,7 +103,7 @@ GENERATE: dict[str, tuple[object, Ask, Ask]] = {
 
 @pytest.mark.parametrize(("script", "ask_them", "ask_us"), GENERATE.values(), ids=GENERATE)
 def test_we_generate_as_the_vendors_client_does(
-    server: Recorder, ours: Client, script: Any, ask_them: Ask, ask_us: Ask
+    server: Recorder, ours: Any, script: Any, ask_them: Ask, ask_us: Ask
 ):
     """Method, body and headers are the same; the path is the native one of each kind of answer.
 
@@ -154,7 +155,7 @@ OPENAI: dict[str, tuple[object, Ask, Ask]] = {
 
 @pytest.mark.parametrize(("script", "ask_them", "ask_us"), OPENAI.values(), ids=OPENAI)
 def test_we_speak_openais_dialect_as_its_client_does(
-    server: Recorder, ours: Client, script: Any, ask_them: Ask, ask_us: Ask
+    server: Recorder, ours: Any, script: Any, ask_them: Ask, ask_us: Ask
 ):
     """The same method, path, query, body and headers for the same question."""
     server.play([script] if isinstance(script, bytes) else script)
@@ -181,7 +182,7 @@ def test_the_environment(server: Recorder, monkeypatch, variable: str):
     monkeypatch.setenv(variable, KEY)
     server.play(answer({"version": "3.3.7"}))
 
-    assert "3.3.7" == Client().info()["version"]
+    assert "3.3.7" == tgi.Client().info()["version"]
     assert ("/info", f"Bearer {KEY}") == (
         server.requests[0].path,
         server.requests[0].headers["authorization"],
@@ -192,5 +193,5 @@ def test_no_key_is_needed(server: Recorder):
     """A server that asks for none gets none."""
     server.play(answer(b""))
 
-    assert Client(base_url=server.url).health()
+    assert tgi.Client(base_url=server.url).health()
     assert "authorization" not in server.requests[0].headers

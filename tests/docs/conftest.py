@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-PROVIDERS = ("openai",)
+PROVIDERS = ("openai", "tei", "tgi")
 
 
 @pytest.fixture(scope="session")
