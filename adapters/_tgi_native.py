@@ -109,7 +109,7 @@ def build_generate_stream(_: Setup, /, inputs: str, **options: Any) -> Request:
 
 
 def _generate(path: str, inputs: str, options: Mapping[str, Any]) -> Request:
-    parameters = {"details": True, **options}
+    parameters: dict[str, Any] = {"details": True, **options}
     extra = {name: parameters.pop(name, None) for name in ("extra_headers", "extra_body")}
     parameters.update(parameters.pop("parameters", None) or {})
     return json_request("generate", path, {"inputs": inputs, "parameters": parameters}, extra)
