@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from adapters._setup import Setup
@@ -35,12 +36,12 @@ def key_pool(setup: Setup, api_key: Any, keys: Any) -> KeyPool:
     if given is not None:
         return KeyPool(given, **limits)
     provider = setup.provider
-    if provider.key_variables:
-        try:
-            return KeyPool.from_env(*provider.key_variables, **limits)
-        except MissingKeyError:
-            if provider.needs_key:
-                raise
+    for variable in provider.key_variables:
+        # The first name that is set wins: the others are other names for keys of the same kind.
+        with suppress(MissingKeyError):
+            return KeyPool.from_env(variable, **limits)
+    if provider.needs_key:
+        return KeyPool.from_env(*provider.key_variables, **limits)  # its error names them all
     pool = KeyPool(**limits)
     pool.add("default", None, base_url=setup.base_url)
     return pool

@@ -10,7 +10,7 @@ import json
 import sys
 from array import array
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters._failures import WRONG_FORM, ErrorTable, error_inside
@@ -21,6 +21,7 @@ from adapters._streams import EventReader, ServerSentEvent, ServerSentEvents
 from adapters.errors import InvalidResponseError
 
 __all__ = [
+    "Refine",
     "parse_chat",
     "parse_completions",
     "parse_embeddings",
@@ -33,6 +34,9 @@ __all__ = [
 # Words of single servers, and of the older interface, for what the others call by these names.
 _FINISH_REASONS = {"function_call": "tool_calls", "eos_token": "stop", "stop_sequence": "stop"}
 _END_MARKER = "[DONE]"
+
+# Gets an event, and what is needed to raise an error that it turns out to be.
+Refine = Callable[[StreamEvent, ErrorTable, tuple[str, ...]], StreamEvent]
 
 
 def parse_chat(payload: Any, reply: Reply) -> Answer:
@@ -121,7 +125,7 @@ def parse_usage(usage: Any) -> Usage:
 
 
 def read_chat_stream(
-    errors: ErrorTable, headers: Headers, forms: tuple[str, ...]
+    errors: ErrorTable, headers: Headers, forms: tuple[str, ...], refine: Refine | None = None
 ) -> EventReader[ServerSentEvent] | None:
     """Make the reader of one stream of chat or of completions; None where the answer is none.
 
@@ -130,15 +134,20 @@ def read_chat_stream(
         headers: Of the answer. Some servers stream under no type or a wrong one: only what is
             surely something else is refused.
         forms: The secrets that an error may echo.
+        refine: Adds to each event what only one API says in its `raw`.
     """
     kind = headers.get("content-type", "")
     if "json" in kind or "html" in kind:
         return None
-    return EventReader(ServerSentEvents(), lambda event: _stream_events(event, errors, forms))
+
+    def parse(part: ServerSentEvent) -> Sequence[StreamEvent] | None:
+        return _stream_events(part, errors, forms, refine)
+
+    return EventReader(ServerSentEvents(), parse)
 
 
 def _stream_events(
-    part: ServerSentEvent, errors: ErrorTable, forms: tuple[str, ...]
+    part: ServerSentEvent, errors: ErrorTable, forms: tuple[str, ...], refine: Refine | None
 ) -> Sequence[StreamEvent] | None:
     if part.data == _END_MARKER:
         return None
@@ -146,7 +155,8 @@ def _stream_events(
         payload = json.loads(part.data)
         if part.event == "error" or payload.get("error"):
             raise error_inside(errors, payload, forms)
-        return _chunk_events(payload)
+        events = _chunk_events(payload)
+        return [refine(event, errors, forms) for event in events] if refine else events
     except WRONG_FORM as error:
         msg = f"an event of the stream is not what the API promises ({type(error).__name__})"
         raise InvalidResponseError(msg, retryable=True) from None

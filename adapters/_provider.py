@@ -74,7 +74,8 @@ class Provider:
         base_url: Where the API stands, without a slash at its end.
         base_url_variables: The environment variables that name another place, in their order.
         normalize_url: Mends an address that was given in a form of this API's own.
-        key_variables: The environment variables of its keys, without their numbers.
+        key_variables: The environment variables of its keys, without their numbers; the first that
+            is set wins.
         needs_key: Whether a client without a key is a mistake.
         authorize: Makes the headers that carry a key.
         sign: In its place, makes the headers of one attempt from setup, key and whole request.

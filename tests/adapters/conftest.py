@@ -12,6 +12,7 @@ from tests.adapters.flavours import Make, making
 from tests.adapters.recorder import Recorder, recording
 
 _APIS = ("HF_", "HUGGING_FACE_", "LLVM_", "OPEA_", "OVMS_", "TEI_", "TGI_", "VLLM_")
+_HOSTED = ("ANTHROPIC_", "GEMINI_", "GOOGLE_", "GROQ_", "OLLAMA_", "OPENAI_")
 
 
 @pytest.fixture
@@ -24,14 +25,12 @@ def server() -> Iterator[Recorder]:
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch, tmp_path) -> None:
     """No key, proxy or `.env` of the machine that runs the tests has a say in them."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
-        monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
-    for name in [name for name in os.environ if name.startswith(_APIS)]:
+    for name in [name for name in os.environ if name.startswith((*_APIS, *_HOSTED))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

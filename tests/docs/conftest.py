@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-PROVIDERS = ("openai", "tei", "tgi")
+# Provider: the variables of its address and of its key.
+VARIABLES = {
+    "claude": ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
+    "gemini": ("GOOGLE_GEMINI_BASE_URL", "GOOGLE_API_KEY"),
+    "groq": ("GROQ_BASE_URL", "GROQ_API_KEY"),
+    "ollama": ("OLLAMA_HOST", "OLLAMA_API_KEY"),
+    "openai": ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
+    "tei": ("TEI_BASE_URL", "TEI_API_KEY"),
+    "tgi": ("TGI_BASE_URL", "TGI_API_KEY"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -17,10 +26,10 @@ def addresses() -> Iterator[dict[str, str]]:
     with Emulator(seed=1) as server:
         yield {
             name: value
-            for provider in PROVIDERS
+            for provider, (address, key) in VARIABLES.items()
             for name, value in (
-                (f"{provider.upper()}_BASE_URL", server.base_url(provider)),
-                (f"{provider.upper()}_API_KEY", next(iter(server.keys(provider).values()))),
+                (address, server.base_url(provider)),
+                (key, next(iter(server.keys(provider).values()))),
             )
         }
 
