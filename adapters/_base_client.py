@@ -24,7 +24,8 @@ from resilience import (
     reset_stats,
 )
 from resilience._pool_layer import PoolLayer
-from resilience._stack import layers_of
+from resilience._stack import Switches, layers_of
+from resilience._switches import Switch
 from resilience._wrapper import decorate
 from resilience.settings import reject_unknown
 from resilience.telemetry.statistics import CallStatistics, statistics_of
@@ -80,6 +81,7 @@ class CommonClient:
         self.keys = key_pool(setup, api_key, keys)
         self.queue = _queue(setup)
         self.circuit_breaker = _breaker(setup)
+        self.retry, self.attempt_timeout = Switch("retry"), Switch("attempt_timeout")
         self._connect(setup)
 
     def get_stats(self) -> dict[str, Any]:
@@ -112,6 +114,7 @@ class CommonClient:
         """Put the layers around an attempt; the pool passes the lease, not just the key."""
         layers = layers_of(
             self.settings,
+            switches=Switches(self.retry, self.attempt_timeout),
             pool_layer=lambda pool: PoolLayer(pool, "lease", passes_lease=True, name_of=_key_of),
             keys=self.keys,
             queue=self.queue,

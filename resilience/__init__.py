@@ -16,6 +16,7 @@ from resilience._prioritized import prioritized
 from resilience._queue import PriorityQueue
 from resilience._retry import retry
 from resilience._stack import resilient
+from resilience._switches import disabled
 from resilience.errors import (
     CircuitOpenError,
     DeadlineExceededError,
@@ -56,6 +57,7 @@ __all__ = [
     "batched",
     "circuit_breaker",
     "deadline",
+    "disabled",
     "explain",
     "generate_report",
     "get_stats",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from resilience import _clock
 from resilience._context import deadline
 from resilience._site import BaseLayer
+from resilience._switches import Switch
 from resilience.errors import DeadlineExceededError
 
 if TYPE_CHECKING:
@@ -26,14 +27,17 @@ class AttemptTimeoutLayer(BaseLayer):
 
     kind = "attempt_timeout"
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, switch: Switch | None = None) -> None:
         self.seconds = seconds
+        self.switch = switch or Switch(self.kind)
 
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return `inner` under a deadline."""
-        seconds, name = self.seconds, site.name
+        seconds, switch, name = self.seconds, self.switch, site.name
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            if switch.is_off:
+                return inner(*args, **kwargs)
             end = _clock.now() + seconds
             try:
                 with deadline(seconds):
@@ -47,9 +51,11 @@ class AttemptTimeoutLayer(BaseLayer):
 
     def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return the coroutine function `inner`, cancelled when its time is over."""
-        seconds, name = self.seconds, site.name
+        seconds, switch, name = self.seconds, self.switch, site.name
 
         async def call(*args: Any, **kwargs: Any) -> Any:
+            if switch.is_off:
+                return await inner(*args, **kwargs)
             end = _clock.now() + seconds
             try:
                 with deadline(seconds):
@@ -61,6 +67,15 @@ class AttemptTimeoutLayer(BaseLayer):
                 raise _timed_out(name, seconds) from error
 
         return call
+
+    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
+        """Return the switch."""
+        return {"attempt_timeout": self.switch}
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it works, or has been turned off for everybody."""
+        return self.switch.enabled
 
     def explain(self) -> str:
         """Return the layer with its setting."""

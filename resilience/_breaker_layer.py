@@ -17,6 +17,7 @@ from resilience._marks import mark, marked
 from resilience._retry_options import On
 from resilience._rules import check, fail
 from resilience._site import BaseLayer, Common
+from resilience._switches import is_off
 from resilience._wrapper import decorate
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class BreakerLayer(BaseLayer):
 
         def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             assert key is not None and breakers is not None  # noqa: S101, PT018 - for the checker
-            if not over_all.machine.closed:
+            if not over_all.machine.closed or is_off("circuit_breaker"):
                 return driver(over_all, inner, site)
             return driver(breakers.get_or_make(key(*args, **kwargs)), inner, site)
 
@@ -158,6 +159,11 @@ class BreakerLayer(BaseLayer):
         """Return the breaker, and the mapping of those that `key=` made."""
         breakers = _NONE if self.breakers is None else self.breakers
         return {"circuit_breaker": self.breaker, "circuit_breakers": breakers}
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it works, or has been turned off for everybody."""
+        return self.breaker.enabled
 
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now: the gravest state of all keys."""
@@ -185,6 +191,8 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
     def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use:
             check_deadline(name)
+            if is_off("circuit_breaker"):
+                return inner(*args, **kwargs)
         permit = machine.permit if machine.closed else breaker.admit()
         started = _clock.now() if timed else None
         elsewhere = leases and counts_elsewhere(kwargs)
@@ -221,6 +229,8 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
     async def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use:
             check_deadline(name)
+            if is_off("circuit_breaker"):
+                return await inner(*args, **kwargs)
         permit = machine.permit if machine.closed else breaker.admit()
         started = _clock.now() if timed else None
         elsewhere = leases and counts_elsewhere(kwargs)

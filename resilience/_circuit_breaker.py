@@ -9,7 +9,7 @@ from typing import Any
 
 from resilience import _clock, _fork
 from resilience._core.breaker import Breaker
-from resilience._core.breaker_states import BreakerRules
+from resilience._core.breaker_states import BreakerRules, Disabled
 from resilience._hooks import guarded
 from resilience._retry_options import predicate
 from resilience._rules import check_all, fail
@@ -80,6 +80,11 @@ class CircuitBreaker:
         """The state: "CLOSED", "OPEN", "HALF-OPEN" (a probe would pass) or "DISABLED"."""
         with self._lock:
             return self.machine.name(_clock.now())
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it works: True, unless it was turned off by `disable()`."""
+        return not isinstance(self.machine.state, Disabled)
 
     @property
     def failure_count(self) -> int:

@@ -11,6 +11,7 @@ from resilience._pool_layer import PoolLayer
 from resilience._retry import RetryLayer
 from resilience._rules import fail
 from resilience._site import Layer
+from resilience._switches import is_off
 from resilience._wrapper import stack_of
 
 __all__ = ["explain"]
@@ -27,10 +28,15 @@ def explain(function: Callable[..., Any]) -> str:
         fail("function", "must be decorated with this toolkit", function)
     site, layers = stack
     lines = [f"{site.name} ({site.shape})"]
-    lines += [f"  {number}. {layer.explain()}" for number, layer in enumerate(layers, start=1)]
+    lines += [f"  {number}. {_line_of(layer)}" for number, layer in enumerate(layers, start=1)]
     lines.append(f"worst case: {_worst_case(layers)}")
     lines += [f"warning: {mistake}" for mistake in mistakes_of(site.inside)]
     return "\n".join(lines)
+
+
+def _line_of(layer: Layer) -> str:
+    works = layer.enabled and not is_off(layer.kind)
+    return layer.explain() if works else f"{layer.explain()} (disabled)"
 
 
 def _worst_case(layers: tuple[Layer, ...]) -> str:

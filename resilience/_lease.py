@@ -34,6 +34,7 @@ class Lease:
     """
 
     __slots__ = (
+        "_is_free",
         "_open",
         "_pool",
         "base_url",
@@ -52,11 +53,17 @@ class Lease:
         self.member = member
         self.entry = member.entry
         self.secret = secret = member.secret
-        self.passage = passage_of(member) if pool.enabled else None
+        self._is_free = pool.is_off
+        self.passage = None if self._is_free else passage_of(member)
         self.began = now
         self.name = member.entry.name
         self.key = secret.key
         self.base_url = secret.base_url
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the pool is off for it, now or when it was handed out: nobody rests then."""
+        return self._is_free or self._pool.is_off
 
     def confirm(self) -> None:
         """Make sure that the entry may still be used; the call is about to be sent.
@@ -65,10 +72,10 @@ class Lease:
             LeaseLapsedError: if it rests by now, or its circuit has opened.
         """
         now = _clock.now()
-        if self.entry.rests_for and self.entry.wait(now) and self._pool.enabled:
+        if self.entry.rests_for and self.entry.wait(now) and not self.is_free:
             msg = f"key {self.name!r} rests by now"
             raise LeaseLapsedError(msg, name=self.name, retry_after=self.entry.wait(now))
-        if self.passage is not None and not self.passage.is_open and self._pool.enabled:
+        if self.passage is not None and not self.passage.is_open and not self.is_free:
             msg = f"the circuit of key {self.name!r} has opened"
             raise LeaseLapsedError(msg, name=self.name, retry_after=self.entry.circuit_wait(now))
         self.began = now

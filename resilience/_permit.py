@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from resilience._switches import is_off
 from resilience._waiters import holder
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Permit:
 
     def __enter__(self) -> Self:
         me = holder()
-        self._held.append((me, self._queue.enter(me, self._priority)))
+        arrival = None if is_off("prioritized") else self._queue.enter(me, self._priority)
+        self._held.append((me, arrival))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -38,7 +40,9 @@ class Permit:
 
     async def __aenter__(self) -> Self:
         me = holder()
-        self._held.append((me, await self._queue.enter_async(me, self._priority)))
+        passes = is_off("prioritized")
+        arrival = None if passes else await self._queue.enter_async(me, self._priority)
+        self._held.append((me, arrival))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -18,6 +18,7 @@ from resilience._marks import mark
 from resilience._pool_member import Candidate
 from resilience._pool_statistics import KeyStatistics
 from resilience._rules import fail
+from resilience._switches import is_off
 from resilience.classify import classify
 from resilience.errors import (
     CircuitOpenError,
@@ -83,6 +84,11 @@ class KeyChoice(KeyStatistics):
         """Work again after `disable()`; rests that are not over hold again."""
         self._enabled = True
 
+    @property
+    def is_off(self) -> bool:
+        """Whether it does no more for the call in progress than hand out keys."""
+        return not self._enabled or is_off("key_pool")
+
     def _search(
         self,
         *,
@@ -146,7 +152,11 @@ class KeyChoice(KeyStatistics):
         return preferred if isinstance(preferred, str) else None
 
     def _offer(self, search: Search, now: float) -> Offer:
-        return self._ring.offer(now, search.tier, search.tried, takes_any=not self.enabled)
+        circuits = not is_off("circuit_breaker")
+        takes_any = self.is_off
+        return self._ring.offer(
+            now, search.tier, search.tried, takes_any=takes_any, circuits=circuits
+        )
 
     def _plan_wait(self, search: Search) -> None:
         """Say how long to wait for an entry; raise where there is nothing to wait for."""
@@ -198,7 +208,7 @@ class KeyChoice(KeyStatistics):
             with self._lock:
                 speaks = lease.member.secret is lease.secret
                 is_trouble = verdict is not None and verdict.kind in ("rate_limit", "key")
-                if verdict is not None and is_trouble and speaks and self.enabled:
+                if verdict is not None and is_trouble and speaks and not lease.is_free:
                     kind: Trouble = "key" if verdict.kind == "key" else "rate_limit"
                     hint = verdict.retry_after
                     seconds = self._ring.trouble(lease.entry, kind, hint, began, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from resilience._switches import is_off
 from resilience._waiters import holder
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ class Passage:
         Raises:
             RefusedError: it is full or closed, or the time is over.
         """
-        if self.queue is not None:
+        if self.queue is not None and not is_off("prioritized"):
             self._me = holder()
             self._arrival = self.queue.enter(self._me, tier)
             self._share(self.queue)
 
     async def wait_async(self, tier: int) -> None:
         """Wait in the line for a permit; as `wait`, but for `await`."""
-        if self.queue is not None:
+        if self.queue is not None and not is_off("prioritized"):
             self._me = holder()
             self._arrival = await self.queue.enter_async(self._me, tier)
             self._share(self.queue)
@@ -61,7 +62,7 @@ class Passage:
         Raises:
             CircuitOpenError: it is open, or its probes are under way.
         """
-        if self._breaker is not None:
+        if self._breaker is not None and not is_off("circuit_breaker"):
             self._admission = self._breaker.admit()
 
     @property

@@ -153,6 +153,11 @@ class PoolLayer(BaseLayer):
         """Return the values that statistics show as they are now."""
         return {"endpoints": self.pool.get_stats()["endpoints"]}
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it works, or has been turned off for everybody."""
+        return self.pool.enabled
+
     def explain(self) -> str:
         """Return the layer with its settings."""
         return f"key_pool: {len(self.pool)} entries of {self.pool.name!r}"
@@ -186,7 +191,7 @@ class Round:
         if isinstance(error, LeaseLapsedError):  # nothing was sent
             self.has_moved = True
             return True
-        helps = self._pool.enabled and classify(error).kind in ("rate_limit", "key")
+        helps = not lease.is_free and classify(error).kind in ("rate_limit", "key")
         if not helps or not isinstance(error, Exception) or deadline.remaining() == 0:
             self.end()
             if not isinstance(error, Exception):

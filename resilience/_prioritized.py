@@ -12,6 +12,7 @@ from resilience._jobs import CoroutineJob, Job
 from resilience._queue import PriorityQueue
 from resilience._rules import fail
 from resilience._site import BaseLayer, Common
+from resilience._switches import is_off
 from resilience._waiters import holder
 from resilience._wrapper import decorate
 
@@ -120,6 +121,8 @@ class QueueLayer(BaseLayer):
             tier = _taken(kwargs) if takes_priority and "priority" in kwargs else None
             if deadlines.in_use:
                 check_deadline(name)
+                if is_off("prioritized"):
+                    return inner(*args, **kwargs)
             me = holder()
             arrival = queue.enter(me, tier)
             if arrival is None and streams:
@@ -149,6 +152,8 @@ class QueueLayer(BaseLayer):
             tier = _taken(kwargs) if takes_priority and "priority" in kwargs else None
             if deadlines.in_use:
                 check_deadline(name)
+                if is_off("prioritized"):
+                    return await inner(*args, **kwargs)
             me = holder()
             arrival = await queue.enter_async(me, tier)
             if arrival is None and streams:
@@ -182,6 +187,11 @@ class QueueLayer(BaseLayer):
 
         submit.binds = True  # type: ignore[attr-defined] # a method's submit gets its instance
         return {"queue": self.queue, "submit": submit}
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it works, or has been turned off for everybody."""
+        return self.queue.enabled
 
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now."""

@@ -75,7 +75,7 @@ class PriorityQueue(QueueControl, QueueJobs):
         """
         if me in self._holders:
             return self._claim(me)
-        if not self.enabled:
+        if not self._enabled:
             return None
         ticket = None
         try:
@@ -99,7 +99,7 @@ class PriorityQueue(QueueControl, QueueJobs):
         """Wait for a permit in this task, which is `me`; as `enter`, but for `await`."""
         if me in self._holders:
             return self._claim(me)
-        if not self.enabled:
+        if not self._enabled:
             return None
         ticket = None
         try:

@@ -72,6 +72,29 @@ class QueueControl(QueueState):
 
         self._change(change)
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it works; where it does not, everybody passes at once and is not counted."""
+        return self._enabled
+
+    def disable(self) -> None:
+        """Let everybody pass, and those who wait go at once, until `enable()`.
+
+        As if there were no queue: neither limits nor `pause`, `drain` and `close` hold.
+        """
+        self._switch(enabled=False)
+
+    def enable(self) -> None:
+        """Work again after `disable()`; calls that passed meanwhile go on uncounted."""
+        self._switch(enabled=True)
+
+    def _switch(self, *, enabled: bool) -> None:
+        def change() -> None:
+            self._enabled = enabled
+            self._machine.disabled = not enabled
+
+        self._change(change)
+
     def pause(self) -> None:
         """Hand out no permit until `resume()`; new calls wait, running ones go on."""
         self._change(lambda: setattr(self._machine, "paused", True))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from resilience import _clock
 from resilience._core.queue import Ticket
 from resilience._queue_state import QueueState
+from resilience._switches import is_off
 from resilience._workers import Run, Workers
 from resilience.errors import QueueTimeoutError
 from resilience.telemetry.events import Queued, publish
@@ -26,11 +27,11 @@ class QueueJobs(QueueState):
 
     def start_worker(self, run: Run) -> None:
         """Run this in a worker thread, of which there are at most as many as permits."""
-        self._workers.submit(run, self._machine.limit if self.enabled else math.inf)
+        self._workers.submit(run, self._machine.limit if self._enabled else math.inf)
 
     def enqueue(self, job: Job, tier: int | None) -> None:
         """Let `job` stand in line; it is started with its permit. A full queue refuses at once."""
-        if not self.enabled:
+        if not self._enabled or is_off("prioritized"):
             job.wake()
             return
         with self._step():
@@ -60,7 +61,8 @@ class QueueJobs(QueueState):
             return None
         if not held.at_once:
             waited = max(0.0, _clock.now() - held.since)
-            if self.queue_timeout is not None and waited > self.queue_timeout:
+            limit = self.queue_timeout if self._enabled else None
+            if limit is not None and waited > limit:
                 raise self._too_late(QueueTimeoutError)
             publish(Queued(name=self.name, priority=held.tier, waited=waited))
         held.claimed = True

@@ -36,9 +36,10 @@ class QueueState:
     ) -> None:
         self.name = name
         self.queue_timeout = queue_timeout
-        self.enabled = enabled
+        self._enabled = enabled
         self._new_lock()
         self._machine = machine
+        machine.disabled = not enabled
         # Who holds a permit, and which: the number of its arrival, or the ticket of a submitted
         # call that has not claimed it yet. Re-entry finds it here.
         self._holders: dict[object, int | Ticket] = {}
@@ -55,16 +56,21 @@ class QueueState:
         """Become a waiter, or be refused; the lock is held."""
         machine = self._machine
         place = None if is_job else self._away.get(me)
-        if machine.closed or (machine.draining and place is None):
-            raise self.closed_error()
-        if place is None and machine.is_full and not (is_job and machine.takes_job):
-            raise self._refusal(QueueFullError, f"is full: {machine.waiting} calls wait already")
+        if not machine.disabled:  # it may have been turned off since the caller looked
+            self._check_room(place, is_job=is_job)
         self._away.pop(me, None)
         tier = current_priority() if tier is None else tier
         now = _clock.now()
         ticket = machine.wait(tier, now, waiter, place=place, is_job=is_job)
         ticket.at_once = bool(machine.grant(now))  # who comes back passes where a newcomer may not
         return ticket
+
+    def _check_room(self, place: int | None, *, is_job: bool) -> None:
+        machine = self._machine
+        if machine.closed or (machine.draining and place is None):
+            raise self.closed_error()
+        if place is None and machine.is_full and not (is_job and machine.takes_job):
+            raise self._refusal(QueueFullError, f"is full: {machine.waiting} calls wait already")
 
     def _longest_wait(self) -> tuple[float | None, type[RefusedError]]:
         """Return how long the caller may wait from now on, and what it is told after that."""

@@ -18,6 +18,7 @@ from resilience.telemetry.events import GivenUp, RetryScheduled, publish
 if TYPE_CHECKING:
     from resilience._retry_options import RetryOptions
     from resilience._site import Site
+    from resilience._switches import Switch
 
 __all__ = ["Recovery"]
 
@@ -44,15 +45,22 @@ class Recovery:
         "_scheduled",
         "_site",
         "_started",
+        "_switch",
         "delay",
         "last_result",
     )
 
     def __init__(
-        self, options: RetryOptions, site: Site, started: float | None, epoch: int
+        self,
+        options: RetryOptions,
+        site: Site,
+        switch: Switch,
+        started: float | None,
+        epoch: int,
     ) -> None:
         self._options = options
         self._site = site
+        self._switch = switch
         self._started = started
         self._epoch = epoch
         self._attempts = 0
@@ -81,7 +89,7 @@ class Recovery:
     def accepts(self, result: Any) -> bool:
         """Return whether the result of an attempt is good enough."""
         wants_retry = self._options.retry_result
-        if wants_retry is None or not bool(guarded(wants_retry, result)):
+        if wants_retry is None or self._switch.is_off or not bool(guarded(wants_retry, result)):
             return True
         self._attempts += 1
         self._error, self._refusal, self.last_result = None, None, result
@@ -123,7 +131,8 @@ class Recovery:
 
     def _decide(self) -> tuple[Wait | Stop | None, str]:
         """Return what comes next, None for an error that no retry is meant for, and its kind."""
-        if self._options.policy.max_retries == 0:  # turned off, so for others it is not here
+        # Turned off, it is not here for others.
+        if self._options.policy.max_retries == 0 or self._switch.is_off:
             return None, ""
         if self._refusal is not None:
             return self._after_refusal(self._refusal), "no_key"

@@ -13,6 +13,7 @@ from resilience._hooks import finish_guarded
 from resilience._recovery import Recovery
 from resilience._retry_options import On, RetryOptions
 from resilience._site import BaseLayer, Common
+from resilience._switches import Switch
 from resilience._waiters import running_loop
 from resilience._warnings import warn
 from resilience._wrapper import decorate
@@ -87,21 +88,22 @@ def retry(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any
     `retry_result`, the last result is returned.
     """
     common = Common.take(settings)
-    layer = RetryLayer(RetryOptions.of(settings), common)
+    options = RetryOptions.of(settings)
 
     def decorator(function: Callable[..., Any]) -> Any:
-        return decorate(function, lambda _: layer)
+        return decorate(function, lambda _: RetryLayer(options, common))
 
     return decorator if function is None else decorator(function)
 
 
 class RetryLayer(BaseLayer):
-    """The layer that `@retry` adds; it keeps nothing between calls, so functions may share it."""
+    """The layer that `@retry` adds; beside its switch it keeps nothing between calls."""
 
     kind = "retry"
 
-    def __init__(self, options: RetryOptions, common: Common) -> None:
+    def __init__(self, options: RetryOptions, common: Common, switch: Switch | None = None) -> None:
         self._options = options
+        self.switch = switch or Switch(self.kind)
         self.name = common.name
         self.metrics_enabled = common.metrics_enabled
 
@@ -109,7 +111,7 @@ class RetryLayer(BaseLayer):
         self, inner: Callable[..., Any], site: Site
     ) -> Callable[..., Any]:
         """Return `inner` repeated; the success path adds a `try` and three look-ups."""
-        options, name = self._options, site.name
+        options, switch, name = self._options, self.switch, site.name
         options.check_for(site)
         begin = self._begin if options.counts_calls else None
         takes_any_result = options.retry_result is None
@@ -123,12 +125,12 @@ class RetryLayer(BaseLayer):
             try:
                 result = inner(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the recovery decides
-                recovery = Recovery(options, site, started, epoch)
+                recovery = Recovery(options, site, switch, started, epoch)
                 recovery.failed(error)
             else:
                 if takes_any_result:
                     return result
-                recovery = Recovery(options, site, started, epoch)
+                recovery = Recovery(options, site, switch, started, epoch)
                 if recovery.accepts(result):
                     return result
             return repeat(recovery, args, kwargs)
@@ -153,7 +155,7 @@ class RetryLayer(BaseLayer):
         self, inner: Callable[..., Any], site: Site
     ) -> Callable[..., Any]:
         """Return the coroutine function `inner` repeated; as `sync`, but for `await`."""
-        options, name = self._options, site.name
+        options, switch, name = self._options, self.switch, site.name
         options.check_for(site)
         begin = self._begin if options.counts_calls else None
         takes_any_result = options.retry_result is None
@@ -166,12 +168,12 @@ class RetryLayer(BaseLayer):
             try:
                 result = await inner(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the recovery decides
-                recovery = Recovery(options, site, started, epoch)
+                recovery = Recovery(options, site, switch, started, epoch)
                 recovery.failed(error)
             else:
                 if takes_any_result:
                     return result
-                recovery = Recovery(options, site, started, epoch)
+                recovery = Recovery(options, site, switch, started, epoch)
                 if recovery.accepts(result):
                     return result
             return await repeat(recovery, args, kwargs)
@@ -194,7 +196,7 @@ class RetryLayer(BaseLayer):
 
     def _begin(self) -> float:
         """Count the call in the budget and return when it began."""
-        if self._options.budget is not None:
+        if self._options.budget is not None and not self.switch.is_off:
             self._options.budget.call()
         return _clock.now()
 
@@ -208,10 +210,19 @@ class RetryLayer(BaseLayer):
             f"jitter={backoff.jitter:g}"
         )
 
+    def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
+        """Return the switch."""
+        return {"retry": self.switch}
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it works, or has been turned off for everybody."""
+        return self.switch.enabled
+
     @property
     def is_on(self) -> bool:
         """Whether it retries at all."""
-        return self._options.policy.max_retries > 0
+        return self._options.policy.max_retries > 0 and not self.switch.is_off
 
     @property
     def is_plain(self) -> bool:

@@ -115,6 +115,11 @@ class Layer(Protocol):
         """Return the values that statistics show as they are now."""
         ...
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it works, or has been turned off for everybody."""
+        ...
+
     def explain(self) -> str:
         """Return one line: the layer with its settings."""
         ...
@@ -137,6 +142,11 @@ class BaseLayer:
     def live(self) -> dict[str, Any]:
         """Return nothing, for the same reason."""
         return {}
+
+    @property
+    def enabled(self) -> bool:
+        """Return True: nothing turns it off."""
+        return True
 
 
 def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:

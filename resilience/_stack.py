@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from resilience._attempt_timeout import AttemptTimeoutLayer
 from resilience._breaker_layer import BreakerLayer
@@ -17,14 +17,22 @@ from resilience._retry import RetryLayer
 from resilience._retry_options import RetryOptions
 from resilience._rules import check, fail
 from resilience._site import Common, Layer
+from resilience._switches import Switch
 from resilience._wrapper import decorate
 from resilience.settings import Settings, reject_unknown
 
-__all__ = ["layers_of", "resilient"]
+__all__ = ["Switches", "layers_of", "resilient"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 MakeLayer = Callable[[str], Layer]
+
+
+class Switches(NamedTuple):
+    """The switches of layers that have no object, for functions that share them."""
+
+    retry: Switch
+    attempt_timeout: Switch
 
 
 @overload
@@ -88,9 +96,16 @@ _SHARED = {
 
 
 def layers_of(
-    settings: Settings, *, pool_layer: Callable[[KeyPool], PoolLayer] | None = None, **shared: Any
+    settings: Settings,
+    *,
+    pool_layer: Callable[[KeyPool], PoolLayer] | None = None,
+    switches: Switches | None = None,
+    **shared: Any,
 ) -> list[MakeLayer]:
-    """Return the makers of all layers that these settings ask for, the outermost first."""
+    """Return the makers of all layers that these settings ask for, the outermost first.
+
+    With `switches` several functions are turned off together where a layer has no object.
+    """
     for argument, kind in _SHARED.items():
         value = shared.get(argument)
         if value is not None and not isinstance(value, kind):
@@ -100,20 +115,23 @@ def layers_of(
     check("name", shared.get("name"))
     common = Common(name=shared.get("name"), metrics_enabled=settings.metrics_enabled)
     makers = [
-        _retry(settings, shared.get("budget"), common) if settings.max_retries else None,
+        _retry(settings, shared.get("budget"), common, switches) if settings.max_retries else None,
         _pool(shared.get("keys"), pool_layer),
         _queue(settings, shared.get("queue"), common) if settings.queue_enabled else None,
         _breaker(settings, shared.get("breaker"), common),
-        _timeout(settings.attempt_timeout),
+        _timeout(settings.attempt_timeout, switches),
     ]
     return [maker for maker in makers if maker is not None]
 
 
-def _retry(settings: Settings, budget: RetryBudget | None, common: Common) -> MakeLayer:
+def _retry(
+    settings: Settings, budget: RetryBudget | None, common: Common, switches: Switches | None
+) -> MakeLayer:
     names = ("max_retries", "initial_retry_delay", "backoff_factor", "max_retry_delay", "jitter")
     chosen = {name: getattr(settings, name) for name in (*names, "max_elapsed")}
     options = RetryOptions.of(chosen | {"budget": budget})
-    return lambda _: RetryLayer(options, common)
+    switch = None if switches is None else switches.retry
+    return lambda _: RetryLayer(options, common, switch)
 
 
 def _pool(
@@ -150,5 +168,6 @@ def _breaker(settings: Settings, shared: CircuitBreaker | None, common: Common) 
     return make
 
 
-def _timeout(seconds: float | None) -> MakeLayer | None:
-    return None if seconds is None else lambda _: AttemptTimeoutLayer(seconds)
+def _timeout(seconds: float | None, switches: Switches | None) -> MakeLayer | None:
+    switch = None if switches is None else switches.attempt_timeout
+    return None if seconds is None else lambda _: AttemptTimeoutLayer(seconds, switch)

@@ -61,6 +61,8 @@ class Wrapper(wrapt.FunctionWrapper[Any, Any]):
         self._self_handles = {
             name: handle for layer in layers[::-1] for name, handle in layer.handles(call).items()
         }
+        if self._self_site.statistics is not None:
+            self._self_handles["metrics"] = self._self_site.statistics.switch
         self._self_bind = _binder(function, self._self_handles)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:

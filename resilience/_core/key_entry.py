@@ -132,10 +132,10 @@ class Entry:
     def serves(self, tier: int) -> bool:
         return self.tiers is None or tier in self.tiers
 
-    def is_ready(self, now: float) -> bool:
+    def is_ready(self, now: float, *, circuits: bool = True) -> bool:
         if (self.probation and self.active) or self.wait(now):
             return False
-        return self.circuit is None or not self.circuit.wait(now)
+        return self.circuit is None or not circuits or not self.circuit.wait(now)
 
     def wait(self, now: float) -> float:
         """Return the seconds that it rests still."""

@@ -23,7 +23,7 @@ class Offer:
         everybody: All entries in the order of adding, whether they may serve or not.
     """
 
-    __slots__ = ("_last", "_now", "_takes_any", "_tier", "_tried", "everybody")
+    __slots__ = ("_circuits", "_last", "_now", "_takes_any", "_tier", "_tried", "everybody")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Offer:
         tried: Container[str],
         *,
         takes_any: bool = False,
+        circuits: bool = True,
     ) -> None:
         self.everybody = everybody
         self._last = last
@@ -41,12 +42,13 @@ class Offer:
         self._tier = tier
         self._tried = tried
         self._takes_any = takes_any
+        self._circuits = circuits
 
     def allows(self, entry: Entry) -> bool:
         """Return whether this entry may serve."""
         if entry.name in self._tried or not entry.serves(self._tier):
             return False
-        return self._takes_any or entry.is_ready(self._now)
+        return self._takes_any or entry.is_ready(self._now, circuits=self._circuits)
 
     def __iter__(self) -> Iterator[Entry]:
         everybody = self.everybody
@@ -95,10 +97,20 @@ class KeyRing:
         self.entries = {entry.name: entry for entry in self._order}
 
     def offer(
-        self, now: float, tier: int, tried: Container[str], *, takes_any: bool = False
+        self,
+        now: float,
+        tier: int,
+        tried: Container[str],
+        *,
+        takes_any: bool = False,
+        circuits: bool = True,
     ) -> Offer:
-        """Return who may serve now; with `takes_any` those that rest, too."""
-        return Offer(self._order, self._last, now, tier, tried, takes_any=takes_any)
+        """Return who may serve now.
+
+        With `takes_any` those that rest, too; without `circuits` those whose circuit is open.
+        """
+        order, last = self._order, self._last
+        return Offer(order, last, now, tier, tried, takes_any=takes_any, circuits=circuits)
 
     def take(self, entry: Entry, now: float) -> None:
         """Count a call that begins on this entry."""

@@ -115,6 +115,7 @@ class QueueMachine:
         "arrivals",
         "busy_workers",
         "closed",
+        "disabled",
         "draining",
         "limit",
         "lines",
@@ -132,6 +133,7 @@ class QueueMachine:
         self.arrivals = 0
         self.busy_workers = 0
         self.paused = self.draining = self.closed = False
+        self.disabled = False  # everybody who comes here gets a permit at once
         self.lines = {is_job: [Line() for _ in range(TIERS)] for is_job in (False, True)}
 
     @property
@@ -198,7 +200,7 @@ class QueueMachine:
     def grant(self, now: float) -> list[Ticket]:
         """Hand free permits to waiters, the best first."""
         granted = []
-        while self.waiting and self.active < self.limit and not (self.paused or self.closed):
+        while self.waiting and self._has_permit:
             ticket = self._best(now)
             if ticket is None:
                 break
@@ -207,6 +209,12 @@ class QueueMachine:
             self.busy_workers += ticket.is_job
             granted.append(ticket)
         return granted
+
+    @property
+    def _has_permit(self) -> bool:
+        """Whether somebody who waits may run."""
+        is_free = self.active < self.limit and not (self.paused or self.closed)
+        return is_free or self.disabled
 
     def refuse_all(self) -> list[Ticket]:
         """Empty the lines and return everybody who waited."""
@@ -222,6 +230,7 @@ class QueueMachine:
         machine = QueueMachine(self.limit, self.size, self.aging)
         machine.active, machine.arrivals = active, self.arrivals
         machine.closed, machine.paused = self.closed, self.paused
+        machine.disabled = self.disabled
         return machine
 
     def sizes(self) -> list[int]:
@@ -241,7 +250,7 @@ class QueueMachine:
     def _best(self, now: float) -> Ticket | None:
         """Return the waiter whose turn it is; jobs only while a worker is free for them."""
         lines = self.lines[False]
-        if self.busy_workers < self.limit:
+        if self.busy_workers < self.limit or self.disabled:
             lines = lines + self.lines[True]
         best: tuple[int, Ticket] | None = None
         for line in lines:

@@ -10,6 +10,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
+from resilience._context import deadlines
 from resilience._marks import mark, marked
 from resilience._warnings import warn
 from resilience.errors import RefusedError
@@ -128,8 +129,11 @@ def observe_sync(
     """Return `inner` with each call recorded."""
     recorder = Recorder(site, statistics)
     finish, pending, holds = recorder.finish, statistics.pending, site.streams
+    switch = statistics.switch
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if deadlines.in_use and switch.is_off:
+            return inner(*args, **kwargs)
         span = recorder.begin_span(args, kwargs) if _API in modules and is_tracing() else None
         started = _clock.now()
         try:
@@ -158,8 +162,11 @@ def observe_async(
     """Return `inner` with each call recorded; the same as `observe_sync` but for `await`."""
     recorder = Recorder(site, statistics)
     finish, pending, holds = recorder.finish, statistics.pending, site.streams
+    switch = statistics.switch
 
     async def call(*args: Any, **kwargs: Any) -> Any:
+        if deadlines.in_use and switch.is_off:
+            return await inner(*args, **kwargs)
         span = recorder.begin_span(args, kwargs) if _API in modules and is_tracing() else None
         started = _clock.now()
         try:

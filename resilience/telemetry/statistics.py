@@ -13,6 +13,7 @@ from typing import Any
 
 from resilience import _fork
 from resilience._fork import SharedLock
+from resilience._switches import Switch
 from resilience.errors import RefusedError
 from resilience.telemetry.events import Outcome
 from resilience.telemetry.histogram import Histogram
@@ -51,10 +52,12 @@ class CallStatistics:
 
     Attributes:
         pending: Latencies of calls that succeeded, in seconds, appended without the lock.
+        switch: Turned off, nothing is counted.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.switch = Switch("metrics")
         self.renew_after_fork()
         _fork.renew_after(self)
         self.pending: deque[float] = deque()
@@ -67,6 +70,8 @@ class CallStatistics:
 
     def succeeded(self, seconds: float) -> None:
         """Count a call that returned after `seconds`."""
+        if self.switch.is_off:
+            return
         self.pending.append(seconds)
         if len(self.pending) >= FOLD_AT:
             self.fold()
@@ -78,6 +83,8 @@ class CallStatistics:
 
     def ended(self, error: BaseException, seconds: float) -> None:
         """Count a call that raised `error` after `seconds`."""
+        if self.switch.is_off:
+            return
         outcome = outcome_of(error)
         with self._lock:
             totals = self._totals
@@ -90,6 +97,8 @@ class CallStatistics:
 
     def attempt_failed(self, error: BaseException | None, *, retried: bool) -> None:
         """Count an attempt that failed, and the retry that follows it."""
+        if self.switch.is_off:
+            return
         with self._lock:
             self._totals.counts["retries"] += retried
             if error is not None:
@@ -97,6 +106,8 @@ class CallStatistics:
 
     def used(self, model: str | None, input_tokens: int, output_tokens: int, total: int) -> None:
         """Count one request to a model and what it consumed."""
+        if self.switch.is_off:
+            return
         with self._lock:
             if model:
                 _count(self._totals.models, model)
