@@ -65,8 +65,12 @@ class CallStatistics:
         self._live: dict[str, Live] = {}
 
     def renew_after_fork(self) -> None:
-        """Take a new lock: the old one may have been held by a thread that does not exist here."""
-        self._lock = threading.Lock()
+        """Take a new lock: the old one may have been held by a thread that does not exist here.
+
+        It is re-entrant: in any step the garbage collector may close a forgotten stream, whose end
+        is counted here as well, in the thread that holds the lock.
+        """
+        self._lock = threading.RLock()
 
     def succeeded(self, seconds: float) -> None:
         """Count a call that returned after `seconds`."""

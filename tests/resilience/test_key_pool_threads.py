@@ -202,3 +202,21 @@ def test_trap_9_a_forked_child_begins_without_its_parents_calls():
     """
 
     assert ["a", "1", "0", "4", "0"] == run_program(program)
+
+
+@pytest.mark.parametrize("lock", ["of the pool", "of its statistics"])
+def test_trap_3_a_stream_forgotten_in_the_midst_of_a_step_gives_its_lease_back(lock):
+    """The garbage collector may close it in the thread that holds the very lock."""
+    pool = pool_of("a", max_concurrent_requests=1)
+
+    @pool.inject("key")
+    def numbers(*, key):
+        yield key
+
+    stream = numbers()
+    next(stream)
+    held = pool._lock if lock == "of the pool" else pool._members["a"].statistics._lock
+    with held:
+        del stream
+
+    assert (0, 0) == (pool.get_stats()["active_requests"], pool.queues["a"].active)
