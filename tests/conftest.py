@@ -11,6 +11,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.support.leaks import (  # noqa: F401 - hooks of pytest
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_unconfigure,
+)
 from tests.support.run import AsyncRun, Run, SyncRun
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
