@@ -260,7 +260,7 @@ def _arguments(name: object, value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         return {"key": value}
     with naming(name):
-        reject_unknown(value, _OWN | LIMITS, "keys")
+        reject_unknown(map(str, value), _OWN | LIMITS, "keys")
     return {"key": None, **value}
 
 

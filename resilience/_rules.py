@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple, NoReturn
 
+from resilience._secrets import mask
 from resilience.errors import SettingsError
 
 __all__ = ["check"]
@@ -140,6 +141,10 @@ def check_all(settings: dict[str, object]) -> None:
 
 
 def fail(setting: str, rule: str, value: object) -> NoReturn:
-    """Raise the `SettingsError` for a rule that is broken."""
-    msg = f"{setting} {rule}, not {value!r}"
+    """Raise the `SettingsError` for a rule that is broken; a key in a wrong place is masked."""
+    shown = repr(value)
+    masked = mask(shown)
+    msg = f"{setting} {rule}, not {masked}"
+    if masked != shown:
+        value = masked
     raise SettingsError(msg, setting=setting, rule=rule, value=value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from resilience._rules import check, fail
+from resilience._secrets import mask
 from resilience.errors import SettingsError
 
 __all__ = ["Settings", "reject_unknown"]
@@ -23,6 +24,7 @@ def reject_unknown(
             continue
         nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         rule = f"did you mean {nearest[0]}?" if nearest else f"known are: {', '.join(names)}"
+        name = mask(name)  # noqa: PLW2901 - a key in the place of its name
         msg = f"{owner} has no {what} {name!r}; {rule}"
         raise SettingsError(msg, setting=name, rule=rule)
 

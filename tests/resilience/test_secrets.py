@@ -91,6 +91,12 @@ def test_a_pool_and_its_parts_do_not_pickle(pool):
         lambda: KeyPool(SECRET).update("default", key=f"{SECRET}\0"),
         lambda: KeyPool(SECRET).update("default", token=SECRET),
         lambda: KeyPool(SECRET).lease("other").__enter__(),
+        lambda: KeyPool(SECRET).lease(SECRET).__enter__(),
+        lambda: KeyPool(SECRET).lease(strategy=SECRET),
+        lambda: KeyPool(SECRET).update("default", weight=[SECRET]),
+        lambda: KeyPool({"a": SECRET, "b": {"key": SECRET, "weight": SECRET}}),
+        lambda: KeyPool({"a": SECRET, "b": {"key": SECRET, "token": SECRET}}),
+        lambda: KeyPool(SECRET).add("b", SECRET, group="", max_concurrent_requests=SECRET),
     ],
 )
 def test_no_settings_error_shows_a_key(make):
