@@ -110,12 +110,17 @@ class AsyncTransport:
                 )
         except BaseException as error:
             await session.leave()
-            if isinstance(error, FAILURES):
-                raise network_error(error, base_url, progress.phase, limit) from error
-            raise
+            if not isinstance(error, FAILURES):
+                raise
+            failure = network_error(error, base_url, progress.phase, limit)
+        else:
+            return AsyncIncoming(response, session, base_url, limit, self._max_answer_size)
         finally:
             progress.scope = None
-        return AsyncIncoming(response, session, base_url, limit, self._max_answer_size)
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback leads to this frame: a cycle
 
     async def close(self) -> None:
         """Close the idle connections; those in use end with their request."""
@@ -173,8 +178,13 @@ class AsyncIncoming:
                 size += len(chunk)
                 self._check_size(size)
                 yield chunk
+            return
         except FAILURES as error:
-            raise network_error(error, self._base_url, "read", self._limit) from error
+            failure = network_error(error, self._base_url, "read", self._limit)
+        try:
+            raise failure
+        finally:
+            del failure
 
     async def end(self) -> None:
         """Finish with an answer of which all that matters has been read; never raises.

@@ -20,7 +20,23 @@ FAILURES = (aiohttp.ClientError, OSError)
 
 
 def network_error(error: Exception, base_url: str, phase: str, limit: Patience) -> AdapterError:
-    """Turn an error of the libraries below into one of ours; the cause is kept by the caller."""
+    """Turn an error of the libraries below into one of ours, with that as its cause.
+
+    To be raised outside of the handler: those of aiohttp hold the headers that were sent.
+    """
+    found = _our_own(error, base_url, phase, limit)
+    found.__cause__ = _bare(error)
+    return found
+
+
+def _bare(error: Exception) -> Exception:
+    """Return what an error says, without the request and its secrets."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return ValueError(f"{type(error).__name__}: {error.message}")
+    return error
+
+
+def _our_own(error: Exception, base_url: str, phase: str, limit: Patience) -> AdapterError:
     host = urlsplit(base_url).netloc or base_url
     if isinstance(error, TimeoutError):
         return words.timed_out(phase, host, limit)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -97,6 +98,18 @@ async def _keep_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
         await session.close()
 
 
+class _Response(aiohttp.ClientResponse):
+    """An answer of aiohttp's."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """Wait for the headers."""
+        protocol = connection.protocol
+        response = await super().start(connection)
+        if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            protocol.close()  # what follows is not HTTP, and nobody's answer
+        return response
+
+
 def _new_session() -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
@@ -104,6 +117,7 @@ def _new_session() -> aiohttp.ClientSession:
             keepalive_timeout=_KEPT,
             resolver=aiohttp.ThreadedResolver(),
         ),
+        response_class=_Response,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_UNTIMED,
         trust_env=False,
