@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from adapters._json import encode_json
 from adapters._messages import Request
@@ -15,6 +15,7 @@ __all__ = [
     "checked_headers",
     "checked_method",
     "checked_request_id",
+    "checked_target",
     "is_sendable",
     "json_request",
     "merged_headers",
@@ -25,6 +26,8 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")  # no line break: it would begin another header
 _METHOD = re.compile(r"[A-Za-z]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
+_TARGET = re.compile(r"[\x21-\x22\x24-\x7e]*")  # no fragment either: it is never sent
+_SENDABLE = "!$&'()*+,;=:@/?%~-._"  # RFC 3986, sections 3.3 and 3.4
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _LONGEST_ID = 512  # characters, OpenAI's limit for X-Client-Request-Id
 
@@ -108,15 +111,28 @@ def is_sendable(secret: object) -> bool:
 def relative_path(path: str, params: Mapping[str, Any] | None = None) -> str:
     """Return a path below the base URL with its query; lists repeat their parameter.
 
+    What no request line can carry is quoted, and what is quoted already stays as it is.
+
     Raises:
         SettingsError: for an address with a host: the key would be sent there.
     """
     if urlsplit(path).scheme or path.startswith("//"):
         raise _refused("path", "must be relative to base_url, without a host")
+    path = quote(path.lstrip("/"), safe=_SENDABLE)
     query = urlencode(params, doseq=True) if params else ""
-    if not query:
-        return path.lstrip("/")
-    return f"{path.lstrip('/')}{'&' if '?' in path else '?'}{query}"
+    return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
+
+
+def checked_target(path: str) -> str:
+    """Return the path of a request, which is sent byte for byte.
+
+    Raises:
+        ValueError: if it would break the request line: whoever built it has to quote it.
+    """
+    if not _TARGET.fullmatch(path):
+        msg = "the path of a request must be visible ASCII; quote what is not"
+        raise ValueError(msg)
+    return path
 
 
 def _matches(pattern: re.Pattern[str], text: object) -> bool:

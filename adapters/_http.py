@@ -18,12 +18,13 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from adapters._build import checked_target
 from adapters._messages import Headers
 from adapters._network_errors import FAILURES, network_error
 from adapters._network_words import not_set_up, too_large
 from adapters._patience import Patience
 from adapters._setup import MAX_ANSWER_SIZE
-from adapters._sockets import POOLS, patience
+from adapters._sockets import POOLS, exact_target, patience
 from resilience._fork import renew_after
 
 __all__ = [
@@ -118,12 +119,13 @@ class Transport:
             RequestTimeoutError: if the server takes too long.
         """
         limit = Patience(self._read_timeout, remaining)
-        token = patience.set(limit.wait)
+        route = self._routes.get(base_url) or self._route(base_url)
+        target = f"{route.target}/{checked_target(path)}"
+        tokens = patience.set(limit.wait), exact_target.set(target)
         try:
-            route = self._routes.get(base_url) or self._route(base_url)
             response = route.pool.urlopen(
                 method,
-                f"{route.target}/{path}",
+                target,
                 body=body,
                 headers=headers,
                 retries=_NO_RETRIES,
@@ -137,7 +139,8 @@ class Transport:
         except FAILURES as error:
             raise network_error(error, base_url, limit) from error
         finally:
-            patience.reset(token)
+            patience.reset(tokens[0])
+            exact_target.reset(tokens[1])
         return Incoming(response, base_url, limit, self._max_answer_size)
 
     def close(self) -> None:

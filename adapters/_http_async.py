@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from adapters._build import checked_target
 from adapters._http_async_errors import FAILURES, network_error
 from adapters._http_async_sessions import LoopSession, Sessions
 from adapters._http_environment import look_around
@@ -26,6 +27,7 @@ from adapters._messages import Headers
 from adapters._network_words import not_set_up, too_large
 from adapters._patience import Patience
 from adapters._setup import MAX_ANSWER_SIZE
+from adapters.errors import AdapterError
 
 __all__ = ["AsyncIncoming", "AsyncTransport"]
 
@@ -99,7 +101,7 @@ class AsyncTransport:
             async with asyncio.timeout(min(self._connect_timeout, limit.wait())) as progress.scope:
                 response = await session.session.request(
                     method,
-                    URL(f"{route.url}/{path}", encoded=True),
+                    URL(f"{route.url}/{checked_target(path)}", encoded=True),
                     data=None if body is None else _Body(body, progress.is_sent),
                     headers=headers,
                     skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
@@ -173,18 +175,23 @@ class AsyncIncoming:
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Give the parts of the body as they arrive; raises as `read` does."""
         size = 0
+        failure: AdapterError | None = None
         try:
             while chunk := await self._next():
                 size += len(chunk)
                 self._check_size(size)
                 yield chunk
-            return
         except FAILURES as error:
             failure = network_error(error, self._base_url, "read", self._limit)
+        if failure is None:
+            return
         try:
+            # What had arrived before the failure comes first; aiohttp itself would not give it.
+            if rest := self._response.content._read_nowait(-1):  # noqa: SLF001
+                yield rest
             raise failure
         finally:
-            del failure
+            del failure  # its traceback leads to this frame: a cycle
 
     async def end(self) -> None:
         """Finish with an answer of which all that matters has been read; never raises.

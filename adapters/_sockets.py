@@ -28,7 +28,7 @@ from urllib3.util.connection import allowed_gai_family
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["POOLS", "patience"]
+__all__ = ["POOLS", "exact_target", "patience"]
 
 _SMALL_BODY = 65_536  # bytes that are worth copying to save a system call
 _MOST_INTERIM = 32  # interim answers before the real one; servers send one or two
@@ -36,6 +36,8 @@ _INTERIM = frozenset(range(100, 200)) - {HTTPStatus.SWITCHING_PROTOCOLS}
 
 # The connection is made and used deep inside urllib3, in the thread of the call.
 patience: ContextVar[Callable[[], float]] = ContextVar("adapters.patience")
+# What the request asks for, byte for byte: urllib3 takes `..` out of what it sends to a proxy.
+exact_target: ContextVar[str] = ContextVar("adapters.exact_target")
 
 
 class _PatientReader(io.RawIOBase):
@@ -97,7 +99,7 @@ class _PatientConnection(http.client.HTTPConnection):
         """Send headers and a small body in one piece: a system call and a packet less."""
         self._holds_back = isinstance(body, bytes) and 0 < len(body) <= _SMALL_BODY
         self._held = b""
-        super().request(method, url, body, *args, **kwargs)
+        super().request(method, exact_target.get(url), body, *args, **kwargs)
 
     def send(self, data: Any) -> None:
         """Send with the time-out of the call; urllib3 would send with that of connecting."""

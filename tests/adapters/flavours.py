@@ -1,83 +1,26 @@
-"""Both kinds of client behind one face, so that one body tests them both."""
+"""Clients of both kinds behind one face: what is awaited runs to its end on a loop of the test's.
+
+So a test is written once, plainly, and asks for the fixture `make`, which makes both.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from inspect import isawaitable
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from types import ModuleType
 from typing import Any, Self
 
 from adapters._streaming import AsyncStream
 
-__all__ = ["Make", "making"]
+__all__ = ["ClientFace", "Make", "StreamFace", "making"]
 
 # Gets the module of an API and the arguments of its client.
 Make = Callable[..., Any]
 
-
-class _Awaited:
-    """An `AsyncClient` that is used like a `Client`: each call runs a loop until it is answered."""
-
-    def __init__(self, client: Any, runner: asyncio.Runner) -> None:
-        self._client = client
-        self._runner = runner
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._client, name)
-        return self._called(value) if callable(value) else value
-
-    def _called(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            result = method(*args, **kwargs)
-            if isawaitable(result):
-                return self._runner.run(_result_of(result))
-            return (
-                _AwaitedStream(result, self._runner) if isinstance(result, AsyncStream) else result
-            )
-
-        return call
-
-
-class _AwaitedStream:
-    """An `AsyncStream` that is read like a `Stream`."""
-
-    def __init__(self, stream: AsyncStream, runner: asyncio.Runner) -> None:
-        self._stream = stream
-        self._runner = runner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            return self._runner.run(_result_of(anext(self._stream)))
-        except StopAsyncIteration:
-            raise StopIteration from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._runner.run(self._stream.aclose())
-
-
-async def _result_of(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
-
-
-@contextmanager
-def _open_async(module: ModuleType, args: Any, kwargs: Any) -> Iterator[Any]:
-    with asyncio.Runner() as runner:
-        client = module.AsyncClient(*args, **kwargs)
-        try:
-            yield _Awaited(client, runner)
-        finally:
-            runner.run(client.aclose())
+_ROUNDS = 20  # of the loop, until what was forgotten has given back what it held
 
 
 @contextmanager
@@ -86,11 +29,115 @@ def making(flavour: str) -> Iterator[Make]:
     with ExitStack() as stack:
 
         def make(module: ModuleType, *args: Any, **kwargs: Any) -> Any:
-            opened: AbstractContextManager[Any] = (
-                module.Client(*args, **kwargs)
-                if flavour == "sync"
-                else _open_async(module, args, kwargs)
-            )
-            return stack.enter_context(opened)
+            if flavour == "sync":
+                return stack.enter_context(module.Client(*args, **kwargs))
+            return stack.enter_context(ClientFace(module.AsyncClient(*args, **kwargs)))
 
         yield make
+
+
+class ClientFace:
+    """An `AsyncClient`, called plainly, on a loop of its own."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.runner = asyncio.Runner()
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.client, name)
+        if not inspect.ismethod(value):
+            self.run(_go_round())
+            return value
+        return lambda *args, **kwargs: self.plain(value(*args, **kwargs))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self.client)
+
+    def close(self) -> None:
+        """Close the client, and end the loop as a program does."""
+        if self.runner is not None:
+            self.run(self.client.aclose())
+            self.runner.close()
+            self.runner = None
+
+    def run(self, coroutine: Any) -> Any:
+        """Run it to its end, in the context of the test."""
+        result, error = self.runner.run(_ended(coroutine), context=copy_context())
+        try:
+            if error is not None:
+                raise error
+            return result
+        finally:
+            del error  # its traceback leads to this frame: a cycle
+
+    def plain(self, result: Any) -> Any:
+        """What the plain client would have returned."""
+        if inspect.iscoroutine(result):
+            return self.run(result)
+        if isinstance(result, AsyncStream):
+            return StreamFace(result, self)
+        return self.items(result) if hasattr(result, "__anext__") else result
+
+    def items(self, iterator: Any) -> Iterator[Any]:
+        """The items of an asynchronous iterator."""
+        while True:
+            try:
+                yield self.run(_step(iterator))
+            except StopAsyncIteration:
+                return
+
+
+class StreamFace:
+    """An `AsyncStream`, read plainly."""
+
+    def __init__(self, stream: AsyncStream, client: ClientFace) -> None:
+        self.stream = stream
+        self.client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return self.client.run(_step(self.stream))
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return str(self.stream)
+
+    def close(self) -> None:
+        """Leave it."""
+        self.client.run(self.stream.aclose())
+
+
+async def _ended(coroutine: Any) -> tuple[Any, BaseException | None]:
+    """Result and error; what goes through a runner as an exception leaves a cycle of its own."""
+    try:
+        return await coroutine, None
+    except Exception as error:
+        return None, error
+
+
+async def _step(iterator: Any) -> Any:
+    return await anext(iterator)
+
+
+async def _go_round() -> None:
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)

@@ -38,7 +38,7 @@ OK = answer({"ok": True})
 
 
 @pytest.fixture(params=["sync", "async"])
-def make(request) -> Iterator[Callable[..., Any]]:
+def connecting(request) -> Iterator[Callable[..., Any]]:
     """Makes transports of both kinds, which are closed in the end."""
     made: list[Any] = []
 
@@ -53,15 +53,15 @@ def make(request) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def transport(make: Callable[..., Any]) -> Any:
+def transport(connecting: Callable[..., Any]) -> Any:
     """A transport whose waits are short."""
-    return make(connect_timeout=1, read_timeout=0.1, max_answer_size=1_000)
+    return connecting(connect_timeout=1, read_timeout=0.4, max_answer_size=1_000)
 
 
 @pytest.fixture
-def patient(make: Callable[..., Any]) -> Any:
+def patient(connecting: Callable[..., Any]) -> Any:
     """A transport that waits as long as a test may take."""
-    return make(read_timeout=30)
+    return connecting(read_timeout=30)
 
 
 def post(transport: Any, server: Recorder, **options: Any) -> Any:
@@ -139,9 +139,7 @@ def test_chunks_are_given_as_they_arrive(patient: Any, server: Recorder):
     assert [b"second"] == list(chunks)
 
 
-def test_bytes_of_a_body_without_a_length_are_given_as_they_arrive(
-    patient: Any, server: Recorder
-):
+def test_bytes_of_a_body_without_a_length_are_given_as_they_arrive(patient: Any, server: Recorder):
     """A stream of an older server ends with its connection, and is no slower for it."""
     seen = threading.Event()
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
@@ -264,7 +262,7 @@ def test_an_unknown_host(transport: Any):
         transport.open("GET", "http://nowhere.invalid", "models", headers={})
 
 
-def test_connecting_may_take_too_long(make: Callable[..., Any]):
+def test_connecting_may_take_too_long(connecting: Callable[..., Any]):
     """A listener whose queue is full answers no handshake; the phase is told."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
@@ -272,7 +270,7 @@ def test_connecting_may_take_too_long(make: Callable[..., Any]):
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(address)
-        transport = make(connect_timeout=0.05)
+        transport = connecting(connect_timeout=0.05)
 
         with pytest.raises(RequestTimeoutError) as caught:
             transport.open("GET", f"http://127.0.0.1:{address[1]}", "models", headers={})

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from adapters import errors
+from adapters import errors, openai
 from adapters.errors import AdapterError, StreamInterruptedError
-from adapters.openai import Client
 from resilience import deadline
 from resilience.testing import FakeClock
 from tests.adapters.recorder import Do, Recorder, Script, answer, chunked, event_stream
@@ -48,14 +47,13 @@ def clock() -> Iterator[FakeClock]:
 
 
 @pytest.fixture
-def client(server: Recorder) -> Iterator[Client]:
+def client(make, server: Recorder) -> Any:
     """A client with two keys and no patience."""
     keys = {"production": KEY, "backup": "sk-other-9876543210"}
-    with Client(keys=keys, base_url=server.url, read_timeout=0.1) as made:
-        yield made
+    return make(openai, keys=keys, base_url=server.url, read_timeout=0.3)
 
 
-def test_a_stream_tells_its_text_and_how_it_went(client: Client, server: Recorder):
+def test_a_stream_tells_its_text_and_how_it_went(client: Any, server: Recorder):
     """Event by event, and added up."""
     server.play(HELLO)
 
@@ -79,7 +77,7 @@ def test_a_stream_tells_its_text_and_how_it_went(client: Client, server: Recorde
     assert {"stream": True}.items() <= server.requests[0].json.items()
 
 
-def test_nothing_is_sent_before_the_first_step(client: Client, server: Recorder):
+def test_nothing_is_sent_before_the_first_step(client: Any, server: Recorder):
     """A stream that nobody reads costs nothing."""
     server.play(HELLO)
 
@@ -90,13 +88,13 @@ def test_nothing_is_sent_before_the_first_step(client: Client, server: Recorder)
     assert [] == server.requests
 
 
-def test_events_come_as_they_arrive(server: Recorder):
+def test_events_come_as_they_arrive(make, server: Recorder):
     """The second is sent once the first was seen."""
     seen = threading.Event()
     head, first, *rest = HELLO
     server.play([head, first, lambda: seen.wait(10), *rest])
 
-    with Client(KEY, base_url=server.url) as client, client.stream(MODEL, "Hi") as stream:
+    with make(openai, KEY, base_url=server.url) as client, client.stream(MODEL, "Hi") as stream:
         next(stream)
         seen.set()
         assert ["Hel", "lo", ""] == [event.text for event in stream]
@@ -125,7 +123,7 @@ def test_events_come_as_they_arrive(server: Recorder):
     ],
 )
 def test_what_fails_before_the_first_event_is_tried_again(
-    client: Client, server: Recorder, clock, script: Script
+    client: Any, server: Recorder, clock, script: Script
 ):
     """The caller sees one good stream."""
     server.play(script, HELLO)
@@ -160,11 +158,13 @@ def test_another_key_takes_over_before_the_first_event(client, server: Recorder,
         ),
     ],
 )
-def test_what_cannot_pass_is_raised_at_the_first_step(server, cls: type[AdapterError], script):
+def test_what_cannot_pass_is_raised_at_the_first_step(
+    make, server, cls: type[AdapterError], script
+):
     """It is the error itself, not an interrupted stream."""
     server.play(script)
 
-    with Client(KEY, base_url=server.url) as client, pytest.raises(cls) as caught:
+    with make(openai, KEY, base_url=server.url) as client, pytest.raises(cls) as caught:
         list(client.stream(MODEL, "Hi"))
 
     assert 1 == len(server.requests)
@@ -197,7 +197,7 @@ BEGUN = event_stream(piece("Hel"), piece("lo"), end=False)
     ],
 )
 def test_what_fails_later_interrupts_the_stream(
-    client: Client, server: Recorder, cause: type[AdapterError], script: Script
+    client: Any, server: Recorder, cause: type[AdapterError], script: Script
 ):
     """It is not tried again: the caller has seen the beginning. What had arrived is told."""
     server.play(script)
@@ -222,11 +222,11 @@ def test_what_fails_later_interrupts_the_stream(
     assert 0 == client.queue.active
 
 
-def test_an_interrupted_stream_counts_as_a_failure_of_the_service(server: Recorder):
+def test_an_interrupted_stream_counts_as_a_failure_of_the_service(make, server: Recorder):
     """Five in a row open the circuit, though each had begun well."""
     server.play(CUT)
 
-    with Client(KEY, base_url=server.url) as client:
+    with make(openai, KEY, base_url=server.url) as client:
         for _ in range(5):
             with pytest.raises(StreamInterruptedError):
                 list(client.stream(MODEL, "Hi"))
@@ -234,7 +234,7 @@ def test_an_interrupted_stream_counts_as_a_failure_of_the_service(server: Record
         assert "OPEN" == client.circuit_breaker.state
 
 
-def test_a_secret_in_a_late_error_is_masked(client: Client, server: Recorder):
+def test_a_secret_in_a_late_error_is_masked(client: Any, server: Recorder):
     """Also in its cause."""
     server.play(event_stream(piece("Hel"), {"error": {"message": KEY, "code": KEY}}))
 
@@ -274,11 +274,11 @@ def forget(stream: Any) -> None:
 
 
 @pytest.mark.parametrize("leave", [leave_with, close, forget])
-def test_leaving_a_stream_early_gives_everything_back(server: Recorder, leave: Any):
+def test_leaving_a_stream_early_gives_everything_back(make, server: Recorder, leave: Any):
     """Permit, key and connection; the next call need not wait, and no socket is left open."""
     server.play([*BEGUN, Do.HANG], answer({"choices": [{"message": {"content": "Hi"}}]}))
 
-    with Client(KEY, base_url=server.url, max_concurrent_requests=1, queue_size=0) as client:
+    with make(openai, KEY, base_url=server.url, max_concurrent_requests=1, queue_size=0) as client:
         leave(client.stream(MODEL, "Hi"))
         gc.collect()
 
@@ -289,11 +289,11 @@ def test_leaving_a_stream_early_gives_everything_back(server: Recorder, leave: A
         assert "CLOSED" == client.circuit_breaker.state
 
 
-def test_a_stream_holds_its_permit_until_it_ends(server: Recorder):
+def test_a_stream_holds_its_permit_until_it_ends(make, server: Recorder):
     """And then gives it back, with its connection."""
     server.play(HELLO)
 
-    with Client(KEY, base_url=server.url) as client:
+    with make(openai, KEY, base_url=server.url) as client:
         stream = client.stream(MODEL, "Hi")
         next(stream)
         assert 1 == client.queue.active == client.keys.get_stats()["active_requests"]
@@ -304,7 +304,7 @@ def test_a_stream_holds_its_permit_until_it_ends(server: Recorder):
     assert [1, 1] == [request.connection for request in server.requests]
 
 
-def test_a_stream_that_has_ended_gives_nothing_more(client: Client, server: Recorder):
+def test_a_stream_that_has_ended_gives_nothing_more(client: Any, server: Recorder):
     """It is an iterator."""
     server.play(HELLO)
     stream = client.stream(MODEL, "Hi")
@@ -314,7 +314,7 @@ def test_a_stream_that_has_ended_gives_nothing_more(client: Client, server: Reco
     assert "Hello" == stream.text
 
 
-def test_the_consumers_own_error_is_nobodys_failure(client: Client, server: Recorder):
+def test_the_consumers_own_error_is_nobodys_failure(client: Any, server: Recorder):
     """It comes out as it is, and everything is given back."""
     server.play([*BEGUN, Do.HANG])
 
@@ -324,10 +324,10 @@ def test_the_consumers_own_error_is_nobodys_failure(client: Client, server: Reco
     assert (0, 0) == (client.queue.active, client.circuit_breaker.failure_count)
 
 
-def test_the_time_of_a_call_bounds_its_stream(server: Recorder):
+def test_the_time_of_a_call_bounds_its_stream(make, server: Recorder):
     """Drop by drop: each comes in time, all together do not; the consumer's time counts too."""
     seen = threading.Semaphore(1)
-    with FakeClock() as clock, Client(KEY, base_url=server.url) as client:
+    with FakeClock() as clock, make(openai, KEY, base_url=server.url) as client:
         script: list[Any] = event_stream(*[piece("x")] * 20, end=False)
         head, *events = script
         steps = [[lambda: seen.acquire(timeout=10), lambda: clock.advance(1), e] for e in events]
@@ -342,7 +342,7 @@ def test_the_time_of_a_call_bounds_its_stream(server: Recorder):
     assert 3 <= len(caught.value.partial) <= 5
 
 
-def test_nothing_of_the_call_is_left_in_the_consumers_context(client: Client, server: Recorder):
+def test_nothing_of_the_call_is_left_in_the_consumers_context(client: Any, server: Recorder):
     """Trap: a deadline that stays entered across a `yield` would bound the consumer's own calls."""
     server.play(HELLO)
 
@@ -352,11 +352,11 @@ def test_nothing_of_the_call_is_left_in_the_consumers_context(client: Client, se
         list(stream)
 
 
-def test_streams_are_counted(server: Recorder):
+def test_streams_are_counted(make, server: Recorder):
     """A stream is one call, and its tokens count."""
     server.play(HELLO)
 
-    with Client(KEY, base_url=server.url, name="counted streams") as client:
+    with make(openai, KEY, base_url=server.url, name="counted streams") as client:
         client.reset_stats()
         list(client.stream(MODEL, "Hi"))
         stats = client.get_stats()
@@ -372,7 +372,7 @@ def test_streams_are_counted(server: Recorder):
 # streams of any kind
 
 
-def test_any_event_stream(client: Client, server: Recorder):
+def test_any_event_stream(client: Any, server: Recorder):
     """Names and parsed data; no end marker is needed, and one ends it."""
     lines = b'event: response.created\ndata: {"a":1}\n\ndata: plain\n\n'
     server.play(chunked(lines), chunked(lines + b"data: [DONE]\n\ndata: more\n\n"))
@@ -385,7 +385,7 @@ def test_any_event_stream(client: Client, server: Recorder):
         ]
 
 
-def test_json_lines_and_bytes(client: Client, server: Recorder):
+def test_json_lines_and_bytes(client: Any, server: Recorder):
     """By the type of the content; an empty file is a good one."""
     server.play(
         chunked(b'{"a":1}\n{"b"', b":2}", kind="application/x-ndjson"),
@@ -401,7 +401,7 @@ def test_json_lines_and_bytes(client: Client, server: Recorder):
     assert [] == raws()
 
 
-def test_an_error_event_of_any_stream(client: Client, server: Recorder, clock):
+def test_an_error_event_of_any_stream(client: Any, server: Recorder, clock):
     """The form of the responses interface: flat, and named."""
     failed = b'event: error\ndata: {"type":"error","code":"server_error","message":"No."}\n\n'
     server.play(chunked(failed), chunked(b"data: 1\n\n" + failed))
