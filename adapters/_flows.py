@@ -26,6 +26,7 @@ __all__ = [
     "drive_async",
     "drive_pages",
     "drive_pages_async",
+    "one",
 ]
 
 R = TypeVar("R")
@@ -66,6 +67,12 @@ class Page(Generic[R]):
 Asks = Ask[Any] | Sequence[Ask[Any]]
 Flow = Generator[Asks, Any, R]
 Pages = Generator[Asks | Page[R], Any, None]
+
+
+def one(ask: Ask[R]) -> Flow[R]:
+    """Be the flow of a single request; with `yield from`, a step of another one."""
+    result: R = yield ask
+    return result
 
 
 def drive(flow: Flow[R], answer: Callable[[Asks], Any]) -> R:

@@ -14,7 +14,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from adapters._exchange import MakeReader, Read
-from adapters._flows import Ask, Flow, Pages
+from adapters._flows import Ask, Flow, Pages, one
 from adapters._messages import Reply, Request
 from adapters._setup import Setup
 from adapters._streaming import AsyncStream, Stream
@@ -121,7 +121,7 @@ class Operation(_Method, Generic[P, R]):
 
         def begin(setup: Setup, *args: Any, **kwargs: Any) -> Flow[Any]:
             request = build(setup, *args, **kwargs)
-            return _one(Ask(request, parse) if read is None else Ask(request, read=read))
+            return one(Ask(request, parse) if read is None else Ask(request, read=read))
 
         flow: Any = functools.update_wrapper(begin, build)
         return cls(flow, result=_returned(parse if read is None else read))
@@ -232,12 +232,6 @@ class PagedOperation(_Method, Generic[P, R]):
         def __get__(self, client: object, owner: Any) -> Self: ...
 
         def __get__(self, client: Any, owner: Any) -> Any: ...
-
-
-def _one(ask: Ask[R]) -> Flow[R]:
-    """Be the flow of a single request."""
-    result: R = yield ask
-    return result
 
 
 def _returned(function: Callable[..., Any]) -> str:
