@@ -6,7 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
-PROVIDERS = ("llvm", "openai", "tei", "tgi")
+# Provider: the variables of its address and of its key.
+VARIABLES = {
+    "claude": ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
+    "gemini": ("GOOGLE_GEMINI_BASE_URL", "GOOGLE_API_KEY"),
+    "groq": ("GROQ_BASE_URL", "GROQ_API_KEY"),
+    "llvm": ("LLVM_BASE_URL", "LLVM_API_KEY"),
+    "ollama": ("OLLAMA_HOST", "OLLAMA_API_KEY"),
+    "opea": ("OPEA_BASE_URL", "OPEA_API_KEY"),
+    "openai": ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
+    "ovms": ("OVMS_BASE_URL", "OVMS_API_KEY"),
+    "tei": ("TEI_BASE_URL", "TEI_API_KEY"),
+    "tgi": ("TGI_BASE_URL", "TGI_API_KEY"),
+}
 
 
 @pytest.fixture(scope="session")
