@@ -108,6 +108,36 @@ def test_white_space_around_a_key_is_none_of_it(monkeypatch, value, key):
     assert {"SERVICE_KEY": key} == keys_of(KeyPool.from_env("SERVICE_KEY"))
 
 
+@pytest.mark.parametrize("value", ["sk-made-up\nX-Evil: 1", "sk-made-up\x1b[0m", "sk-\x7f-up"])
+def test_a_key_with_control_characters_is_refused(monkeypatch, value):
+    """It would break the header that it goes into; the error names the variable, not the key."""
+    monkeypatch.setenv("SERVICE_KEY_1", "sk-fine")
+    monkeypatch.setenv("SERVICE_KEY_2", value)
+    with pytest.raises(SettingsError, match="'SERVICE_KEY_2': key must have no control") as caught:
+        KeyPool.from_env("SERVICE_KEY")
+
+    assert "sk-" not in f"{caught.value} {vars(caught.value)}"
+
+
+def test_one_variable_may_begin_like_another(monkeypatch):
+    """`_1` is not `_10`, and neither of them is a variable of its own name with a number."""
+    for name in ("SERVICE_KEY_1", "SERVICE_KEY_10", "SERVICE_KEY_X", "SERVICE_KEY_X_1"):
+        monkeypatch.setenv(name, f"key of {name}")
+
+    assert ("SERVICE_KEY_1", "SERVICE_KEY_10") == KeyPool.from_env("SERVICE_KEY").names()
+    assert ("SERVICE_KEY_X", "SERVICE_KEY_X_1") == KeyPool.from_env("SERVICE_KEY_X").names()
+    assert ("SERVICE_KEY_1",) == KeyPool.from_env("SERVICE_KEY_1").names()
+    assert 4 == len(KeyPool.from_env("SERVICE_KEY", "SERVICE_KEY_X", "SERVICE_KEY_1"))
+
+
+def test_limits_go_with_the_keys_of_the_environment(monkeypatch):
+    """What `KeyPool` takes, `from_env` takes too."""
+    monkeypatch.setenv("SERVICE_KEY", "key")
+    pool = KeyPool.from_env("SERVICE_KEY", max_concurrent_requests=2, failure_threshold=3)
+
+    assert ["SERVICE_KEY"] == list(pool.queues) == list(pool.circuit_breakers)
+
+
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
 def test_an_empty_variable_is_no_key(monkeypatch, value):
     """The error names the variables that were looked for, and what to do."""

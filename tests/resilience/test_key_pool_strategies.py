@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from resilience import KeyPool, NoKeyAvailableError, Priority, SettingsError
+from resilience._core.key_entry import Entry
+from resilience._core.strategies import STRATEGIES
 from resilience.testing import FakeClock
 from tests.support.decorators import pool_of
 from tests.support.keys import throttled
@@ -153,3 +157,77 @@ def test_a_function_is_not_asked_where_there_is_no_choice():
         pool.take()
 
     assert [] == asked
+
+
+def test_a_function_that_fails_is_one_line_in_the_log(caplog):
+    """For each call one record, whatever it raises; the default serves instead."""
+    with caplog.at_level(logging.ERROR):
+        assert "ab" == play(pool_of("ab", strategy=lambda offered: offered[7]), 2)
+
+    assert ["resilience.hooks"] * 2 == [record.name for record in caplog.records]
+    assert all("IndexError" in record.getMessage() for record in caplog.records)
+
+
+def test_an_interrupt_in_a_function_takes_nothing():
+    """Ctrl-C comes out, and no entry counts a call that never began."""
+
+    def interrupted(candidates):
+        raise KeyboardInterrupt
+
+    pool = pool_of("ab", strategy=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool.take()
+
+    assert 0 == pool.get_stats()["active_requests"]
+
+
+def test_a_slow_function_holds_nobody_up():
+    """While it thinks, others get keys; what it chooses may be gone by then."""
+    pool, gate, thinking = pool_of("ab"), threading.Event(), threading.Event()
+
+    def slow(candidates):
+        thinking.set()
+        gate.wait()
+        return "a"
+
+    def ask():
+        with pool.lease(strategy=slow) as held:
+            return held.name
+
+    with ThreadPoolExecutor(1) as executor:
+        answer = executor.submit(ask)
+        thinking.wait()
+        try:
+            assert "abab" == play(pool, 4)
+            pool.take(name="a").finish(throttled(60))
+        finally:
+            gate.set()
+
+        assert "b" == answer.result()
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_an_entry_that_was_tried_is_left_out(strategy):
+    """In one round nobody is asked twice, however little there is to choose from."""
+    pool = pool_of("abc", strategy=strategy)
+
+    assert {"c"} == {pool.take(tried={"a", "b"}).name for _ in range(5)}
+    with pytest.raises(NoKeyAvailableError):
+        pool.take(tried={"a", "b", "c"})
+
+
+@pytest.mark.parametrize("strategy", ["round-robin", "first", "two-choices"])
+def test_a_choice_looks_at_few_entries(strategy, monkeypatch):
+    """Of a thousand that are ready not more than it needs, so that many keys cost no more."""
+    pool = KeyPool([f"key {number}" for number in range(1_000)], strategy=strategy)
+    looks, is_ready = [], Entry.is_ready
+
+    def looked_at(entry, now, **options):
+        looks.append(entry)
+        return is_ready(entry, now, **options)
+
+    monkeypatch.setattr(Entry, "is_ready", looked_at)
+    for _ in range(10):
+        pool.take()
+
+    assert 20 >= len(looks)

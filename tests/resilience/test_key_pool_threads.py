@@ -204,6 +204,44 @@ def test_trap_9_a_forked_child_begins_without_its_parents_calls():
     assert ["a", "1", "0", "4", "0"] == run_program(program)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot fork")
+def test_trap_9_lines_and_circuits_of_entries_survive_a_fork():
+    """Permits of the parent's other threads are free in the child, and it may change the pool."""
+    program = """
+        import os, threading
+        from resilience import KeyPool
+
+        pool = KeyPool({"a": "made up"}, max_concurrent_requests=1, failure_threshold=1)
+        started, end = threading.Event(), threading.Event()
+
+        def other():
+            with pool.lease():
+                started.set()
+                end.wait()
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        started.wait()
+        pool._changes.acquire()  # as if another thread changed the pool at this very moment
+        if os.fork() == 0:
+            print(pool.queues["a"].active, pool.get_stats()["active_requests"], flush=True)
+            with pool.lease("a") as lease:
+                print(pool.queues["a"].active, pool.get_stats()["active_requests"], flush=True)
+                pool.update("a", max_concurrent_requests=2)
+            pool.take().finish(OSError())
+            print(pool.circuit_breakers["a"].state, flush=True)
+            os._exit(0)
+        os.wait()
+        pool._changes.release()
+        print(pool.queues["a"].active, pool.circuit_breakers["a"].state)
+        end.set()
+        thread.join()
+        print(pool.queues["a"].active, pool.get_stats()["active_requests"])
+    """
+
+    assert ["0", "0", "1", "1", "OPEN", "1", "CLOSED", "0", "0"] == run_program(program)
+
+
 @pytest.mark.parametrize("lock", ["of the pool", "of its statistics"])
 def test_trap_3_a_stream_forgotten_in_the_midst_of_a_step_gives_its_lease_back(lock):
     """The garbage collector may close it in the thread that holds the very lock."""
