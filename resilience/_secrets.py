@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import traceback
 
 __all__ = ["fingerprint", "log_failure", "mask", "remember"]
@@ -21,11 +22,13 @@ def remember(secret: str) -> None:
 
 def mask(text: str) -> str:
     """Return `text` with every known secret replaced by its fingerprint."""
-    # The longest first: where one begins with another, nothing of it is left over.
-    for secret in sorted(_known.copy(), key=len, reverse=True):
-        if secret in text:
-            text = text.replace(secret, f"[key {fingerprint(secret)}]")
-    return text
+    shown = [secret for secret in _known.copy() if secret in text]
+    if not shown:
+        return text
+    # The longest first: where one begins with another, nothing of it is left over. All at once: a
+    # fingerprint is not masked in its turn.
+    pattern = "|".join(map(re.escape, sorted(shown, key=len, reverse=True)))
+    return re.sub(pattern, lambda match: f"[key {fingerprint(match[0])}]", text)
 
 
 def fingerprint(secret: str) -> str:

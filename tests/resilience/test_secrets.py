@@ -200,6 +200,18 @@ def test_a_secret_is_replaced_by_its_fingerprint():
     assert fingerprint(SECRET) != fingerprint(OTHER)
 
 
+def test_a_fingerprint_is_not_masked_in_its_turn():
+    """A key that looks like the beginning of a fingerprint does not spoil it."""
+    remember(SECRET)
+    shown = f"[key {fingerprint(SECRET)}]"
+    known = _secrets._known.copy()
+    try:
+        remember(shown[:7])
+        assert shown == mask(SECRET)
+    finally:
+        _secrets._known.intersection_update(known)
+
+
 def test_a_short_secret_is_not_replaced():
     """It would be found in words that have nothing to do with it."""
     KeyPool(["a", "word", "words"])
