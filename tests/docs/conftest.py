@@ -39,7 +39,10 @@ def addresses() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def surroundings(addresses, tmp_path, monkeypatch):
-    """An empty working directory and an environment in which the adapters find the emulator."""
+    """An empty working directory, no statistics, and an environment that names the emulator."""
+    from resilience import reset_stats
+
+    reset_stats()
     monkeypatch.chdir(tmp_path)
     for name, value in addresses.items():
         monkeypatch.setenv(name, value)
