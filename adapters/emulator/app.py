@@ -77,6 +77,8 @@ class _Endpoint:
             self._state.seed,
             record.index,
             f"req_{digest('request', self._state.seed, record.index, size=32)}",
+            target=scope["raw_path"],
+            memory=self._state.memory[self._provider.name],
         )
         if body and "json" in (call.header("content-type") or "json"):
             call.data = _json_object(body)

@@ -4,12 +4,13 @@
 |---|---|
 | GET `/log?since=N` | the records from number N on |
 | GET `/providers` | base URL and keys of each provider |
-| POST `/reset` | forget the log, begin clock and script anew |
+| POST `/reset` | forget the log and what was stored, begin clock and script anew |
 | PUT `/script` | put the rules of the body, a JSON list, in the place of the script |
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
@@ -22,21 +23,31 @@ from adapters.emulator.registry import PROVIDERS
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from adapters.emulator.protocol import Provider
     from adapters.emulator.state import EmulatorState
 
 __all__ = ["control_routes", "describe_providers"]
 
 
 def describe_providers(state: EmulatorState, origin: str) -> list[dict[str, object]]:
-    """Give for each provider what a client has to know: name, base URL and keys."""
+    """Give for each provider what a client has to know: name, base URL and keys.
+
+    Where a key has several parts they stand under `credentials` as well.
+    """
     return [
         {
             "provider": name,
             "base_url": f"{origin}/{name}{provider.base_path}",
             "keys": state.keys[name],
+            **_credentials(provider, state.keys[name]),
         }
         for name, provider in PROVIDERS.items()
     ]
+
+
+def _credentials(provider: Provider, keys: Mapping[str, str]) -> dict[str, object]:
+    parts = provider.credentials
+    return {"credentials": {n: parts(n, keys[n]) for n in keys}} if parts else {}
 
 
 def control_routes(state: EmulatorState) -> list[Route]:

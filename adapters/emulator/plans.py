@@ -151,7 +151,8 @@ def _extra(call: Call, rule: Rule, wait: float | None, wall: float) -> Headers:
     """Give the headers that tell the client what to do next."""
     found: Headers = []
     if wait is not None and not call.provider.waits_in_body:
-        found.append(_retry_after(wait, rule.retry_after_as, wall))
+        header = call.provider.milliseconds_header
+        found.append(_retry_after(wait, rule.retry_after_as, wall, header))
     if rule.should_retry is not None:
         found.append((b"x-should-retry", b"true" if rule.should_retry else b"false"))
     if rule.fault == "redirect":
@@ -160,9 +161,9 @@ def _extra(call: Call, rule: Rule, wait: float | None, wall: float) -> Headers:
     return found
 
 
-def _retry_after(wait: float, form: str, wall: float) -> tuple[bytes, bytes]:
+def _retry_after(wait: float, form: str, wall: float, header: bytes) -> tuple[bytes, bytes]:
     if form == "ms":
-        return b"retry-after-ms", b"%d" % math.ceil(wait * 1000)
+        return header, b"%d" % math.ceil(wait * 1000)
     if form == "date":
         return b"retry-after", formatdate(math.ceil(wall + wait), usegmt=True).encode()
     return b"retry-after", b"%d" % math.ceil(wait)

@@ -151,6 +151,11 @@ class Emulator:
         """Give the keys that a provider accepts, secrets by their names."""
         return dict(self._describe(provider)["keys"])
 
+    def credentials(self, provider: str = "s3") -> dict[str, dict[str, str]]:
+        """Give the parts of each key of a provider whose keys have several, by their names."""
+        found: dict[str, dict[str, str]] = self._describe(provider).get("credentials", {})
+        return found
+
     def expected_answer(self, prompt: Prompt, *, choice: int = 0) -> str:
         """Give the text that every model here answers; see `expected_answer`."""
         return expected_answer(prompt, seed=self.seed, choice=choice)
@@ -161,7 +166,7 @@ class Emulator:
         return [LogRecord(**record) for record in cast("list[dict[str, Any]]", records)]
 
     def reset(self) -> None:
-        """Forget the log, begin the clock and the script anew; keys and rules stay."""
+        """Forget the log and what was stored, begin clock and script anew; keys and rules stay."""
         self._control("POST", "/_emulator/reset")
 
     def script(self, rules: Rules = ()) -> None:

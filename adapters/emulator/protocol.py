@@ -100,6 +100,8 @@ class Call:
         key: The name of the key that was used, or None.
         model: The model that was asked for, or None.
         stream: Whether a stream was asked for.
+        target: The whole path, encoded as it came, for providers whose names may hold a slash.
+        memory: What the provider remembers, or None.
     """
 
     provider: Provider
@@ -117,6 +119,8 @@ class Call:
     key: str | None = None
     model: str | None = None
     stream: bool = False
+    target: bytes = b""
+    memory: Any = None
 
     def header(self, name: str) -> str:
         """Give a header's value, or an empty string."""
@@ -194,6 +198,9 @@ class Provider:
         stream_type: The media type of a stream.
         waits_in_body: Whether the time to wait stands in the body of an error (`retry_after` of the
             `Problem`) in place of a header.
+        milliseconds_header: Carries the time to wait in milliseconds.
+        remember: Makes what it remembers from request to request, until a reset; None: nothing.
+        credentials: The parts of a key, where it has several: from its name and secret.
     """
 
     name: str
@@ -209,6 +216,9 @@ class Provider:
     frame: Callable[[bytes], bytes] = server_sent_event
     stream_type: bytes = b"text/event-stream; charset=utf-8"
     waits_in_body: bool = False
+    milliseconds_header: bytes = b"retry-after-ms"
+    remember: Callable[[], object] | None = None
+    credentials: Callable[[str, str], Mapping[str, str]] | None = None
     _fixed: dict[str, dict[str, Operation]] = field(default_factory=dict, init=False, repr=False)
     _open: list[tuple[re.Pattern[str], Operation]] = field(
         default_factory=list, init=False, repr=False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.emulator import claude, gemini, groq, llvm, ollama, opea, openai, ovms, tei, tgi
+from adapters.emulator import claude, gemini, groq, llvm, ollama, opea, openai, ovms, s3, tei, tgi
 from adapters.emulator.protocol import Provider
 
 __all__ = ["PROVIDERS"]
@@ -22,5 +22,6 @@ PROVIDERS: Mapping[str, Provider] = {
         llvm.PROVIDER,
         ovms.PROVIDER,
         opea.PROVIDER,
+        s3.PROVIDER,
     ]
 }

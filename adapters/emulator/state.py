@@ -1,4 +1,4 @@
-"""What lives as long as the emulator: seed, keys, script, log and the two clocks.
+"""What lives as long as the emulator: seed, keys, script, log, memories and the two clocks.
 
 One event loop owns all of it, so nothing here takes a lock.
 """
@@ -44,6 +44,7 @@ class EmulatorState:
         self.keys = keys_of(seed, keys)
         self.log = RequestLog()
         self._began = time.monotonic()
+        self.memory = _memories()
         self.play(rules)
 
     def play(self, rules: Sequence[Rule]) -> None:
@@ -57,8 +58,9 @@ class EmulatorState:
         self._script_began = time.monotonic()
 
     def reset(self) -> None:
-        """Forget the log, and begin both clocks and the script anew."""
+        """Forget the log and what providers remember; begin both clocks and the script anew."""
         self.log.reset()
+        self.memory = _memories()
         self._began = time.monotonic()
         self.play(self._script.rules)
 
@@ -74,6 +76,11 @@ class EmulatorState:
     def script_time(self) -> float:
         """Give the seconds since the script began."""
         return time.monotonic() - self._script_began
+
+
+def _memories() -> dict[str, object]:
+    """Make for each provider what it remembers, or None."""
+    return {name: each.remember and each.remember() for name, each in PROVIDERS.items()}
 
 
 def check_names(rules: Iterable[Rule], keys: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,0 +1,1 @@
+"""The parts of the emulated S3: store, signatures, operations, errors."""
