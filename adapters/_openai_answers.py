@@ -125,7 +125,11 @@ def parse_usage(usage: Any) -> Usage:
 
 
 def read_chat_stream(
-    errors: ErrorTable, headers: Headers, forms: tuple[str, ...], refine: Refine | None = None
+    errors: ErrorTable,
+    headers: Headers,
+    forms: tuple[str, ...],
+    refine: Refine | None = None,
+    decoder: ServerSentEvents | None = None,
 ) -> EventReader[ServerSentEvent] | None:
     """Make the reader of one stream of chat or of completions; None where the answer is none.
 
@@ -135,6 +139,7 @@ def read_chat_stream(
             surely something else is refused.
         forms: The secrets that an error may echo.
         refine: Adds to each event what only one API says in its `raw`.
+        decoder: Cuts the bytes, where a server has a way of its own.
     """
     kind = headers.get("content-type", "")
     if "json" in kind or "html" in kind:
@@ -143,7 +148,7 @@ def read_chat_stream(
     def parse(part: ServerSentEvent) -> Sequence[StreamEvent] | None:
         return _stream_events(part, errors, forms, refine)
 
-    return EventReader(ServerSentEvents(), parse)
+    return EventReader(decoder or ServerSentEvents(), parse)
 
 
 def _stream_events(
