@@ -7,14 +7,14 @@ that into an `InvalidResponseError`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from adapters._json import count_or_0, is_object, word_or_none
 from adapters._messages import Reply, ToolCall, Usage, sent_as
 from adapters._results import Answer, Models, TokenCount
 
-__all__ = ["finish_reason", "join_models", "parse_count", "parse_message", "parse_models", "usage"]
+__all__ = ["finish_reason", "parse_count", "parse_message", "parse_models", "usage"]
 
 _FINISH_REASONS: Mapping[str, str] = {
     "end_turn": "stop",
@@ -54,22 +54,6 @@ def parse_models(payload: Any, reply: Reply) -> Models:
     """Read one page of the list of models."""
     names = tuple(str(model["id"]) for model in payload["data"])
     return Models(names=names, raw=payload, **sent_as(reply))
-
-
-def join_models(pages: Sequence[Models]) -> Models:
-    """Make one result of all pages."""
-    first, *others = pages
-    if not others:
-        return first
-    return Models(
-        names=tuple(name for page in pages for name in page),
-        raw=[page.raw for page in pages],
-        request_id=first.request_id,
-        server_request_id=first.server_request_id,
-        key_name=first.key_name,
-        attempts=sum(page.attempts for page in pages),
-        headers=first.headers,
-    )
 
 
 def usage(counts: Any) -> Usage:

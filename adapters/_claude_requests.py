@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters._build import checked_headers, json_request, relative_path
-from adapters._claude_answers import join_models, parse_models
+from adapters._claude_answers import parse_models
 from adapters._flows import Ask, Flow
 from adapters._messages import Request
 from adapters._openai_style import Messages, as_messages, refuse_stream
+from adapters._pages import joined_models
 from adapters._results import Models
 from adapters._setup import Setup
 from resilience.settings import reject_unknown
@@ -89,5 +90,5 @@ def models_flow(_setup: Setup, /, **options: Any) -> Flow[Models]:
         page: Models = yield Ask(request, parse_models)
         pages.append(page)
         if not page.raw.get("has_more") or not page.names:
-            return join_models(pages)
+            return joined_models(pages)
         after = {"after_id": page.names[-1]}

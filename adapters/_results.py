@@ -16,6 +16,7 @@ __all__ = [
     "Info",
     "Models",
     "Moderations",
+    "Picture",
     "Predictions",
     "Rankings",
     "RawAnswer",
@@ -26,6 +27,14 @@ __all__ = [
     "Tokens",
     "Transcription",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture: its bytes, and of what kind they are, such as "image/png"."""
+
+    data: bytes = field(repr=False)
+    mime_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +50,7 @@ class Answer(Result):
         tool_calls: What the model wants called.
         refusal: Why the model refused, in its own words, or None.
         model: The model that answered.
+        pictures: What the model drew, at the APIs whose models draw.
     """
 
     text: str
@@ -51,6 +61,7 @@ class Answer(Result):
     tool_calls: tuple[ToolCall, ...] = ()
     refusal: str | None = None
     model: str | None = None
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return self.text

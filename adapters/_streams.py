@@ -30,6 +30,8 @@ T_co = TypeVar("T_co", covariant=True)
 # could fill the memory.
 MAX_EVENT_SIZE = 16 * 1024 * 1024
 
+_OTHER_FIELDS = ("", "id", "retry")  # and comments, whose name is empty
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
@@ -91,13 +93,19 @@ class _Lines:
 
 
 class ServerSentEvents:
-    """Parse server-sent events as their bytes arrive; one parser serves one stream."""
+    """Parse server-sent events as their bytes arrive; one parser serves one stream.
 
-    def __init__(self) -> None:
+    Args:
+        keep_loose_lines: Whether a line that is no field is data: some servers drop the frame when
+            they fail, and write the error alone.
+    """
+
+    def __init__(self, *, keep_loose_lines: bool = False) -> None:
         self._lines = _Lines()
         self._data: list[str] = []
         self._size = 0
         self._event = ""
+        self._keep_loose_lines = keep_loose_lines
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """Return the events that `chunk` completes.
@@ -129,6 +137,8 @@ class ServerSentEvents:
             self._add(value)
         elif name == "event":
             self._event = value
+        elif self._keep_loose_lines and name not in _OTHER_FIELDS:
+            self._add(line)
         return None  # comments, ids and the time to reconnect mean nothing here
 
     def _add(self, value: str) -> None:
@@ -189,7 +199,8 @@ class EventReader(Generic[T]):
         decoder: Cuts the bytes.
         parse: Turns a part into events; None says that it is the end marker, `LastEvents` that
             none is to come.
-        needs_end: Whether a stream without its end marker has been cut.
+        needs_end: Whether a stream without its end marker has been cut, or a function that says so
+            when the bytes are over.
         may_be_empty: Whether a stream without any event is a good answer.
     """
 
@@ -198,7 +209,7 @@ class EventReader(Generic[T]):
         decoder: Decoder[T],
         parse: Callable[[T], Sequence[StreamEvent] | None],
         *,
-        needs_end: bool = True,
+        needs_end: bool | Callable[[], bool] = True,
         may_be_empty: bool = False,
     ) -> None:
         self._decoder = decoder
@@ -230,7 +241,8 @@ class EventReader(Generic[T]):
         if self._is_empty:
             msg = "the stream ended without an event"
             raise InvalidResponseError(msg, retryable=True)
-        if self._needs_end and not self.has_ended:
+        needs_end = self._needs_end if isinstance(self._needs_end, bool) else self._needs_end()
+        if needs_end and not self.has_ended:
             msg = "the stream was cut: it ended without its end marker"
             raise ConnectionFailedError(msg)
 

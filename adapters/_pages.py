@@ -1,0 +1,22 @@
+"""Lists that come page by page, made one result. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters._results import Models
+
+__all__ = ["joined_models"]
+
+
+def joined_models(pages: Sequence[Models]) -> Models:
+    """Make one result of all pages: `raw` is a list where there are several."""
+    if len(pages) == 1:
+        return pages[0]
+    return replace(
+        pages[0],
+        names=tuple(name for page in pages for name in page),
+        raw=[page.raw for page in pages],
+        attempts=sum(page.attempts for page in pages),
+    )
