@@ -10,7 +10,7 @@ from typing import Any
 from resilience import _clock, _fork
 from resilience._core.breaker import Breaker
 from resilience._core.breaker_states import BreakerRules, Disabled
-from resilience._hooks import guarded
+from resilience._hooks import guarded, says_yes
 from resilience._retry_options import predicate
 from resilience._rules import check_all, fail
 from resilience.classify import classify
@@ -120,7 +120,12 @@ class CircuitBreaker:
             permit = self.machine.admit(now)
             state, retry_after = self.machine.state.name, self.machine.state.retry_after(now)
             moves = self._take_moves()
-        self._announce(moves)
+        try:
+            self._announce(moves)
+        except BaseException:  # a hook that ends the program: the probe does not begin
+            if permit is not None:
+                self.machine.release(permit)
+            raise
         if permit is None:
             by_hand = retry_after is None
             when = "when it has been closed by hand" if by_hand else f"in {retry_after:.3g} s"
@@ -142,7 +147,12 @@ class CircuitBreaker:
         counts in another circuit, and so not in this one.
         An answer that was admitted before the last change of state changes nothing.
         """
-        if error is not None and (elsewhere or not self._is_counted(error)):
+        try:
+            is_neutral = error is not None and (elsewhere or not self._is_counted(error))
+        except BaseException:  # a predicate that ends the program: nothing is known of the call
+            self.machine.release(permit)
+            raise
+        if is_neutral:
             self.machine.release(permit)
             return
         now = _clock.now()
@@ -158,7 +168,7 @@ class CircuitBreaker:
         verdict = classify(error)
         if verdict.kind == "neutral" or self._counts is None:
             return verdict.is_failure
-        return bool(guarded(self._counts, error))
+        return says_yes(self._counts, error)
 
     def _change(self, change: Callable[[], None]) -> None:
         with self._lock:

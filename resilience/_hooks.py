@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from resilience._secrets import log_failure
+from resilience._secrets import log_failure, shown
 
-__all__ = ["finish_guarded", "guarded"]
+__all__ = ["finish_guarded", "guarded", "says_yes"]
 
 _logger = logging.getLogger("resilience.hooks")
 
@@ -19,8 +19,17 @@ def guarded(function: Callable[..., Any], *args: Any) -> Any:
     try:
         return function(*args)
     except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
-        log_failure(_logger, f"{function!r} failed; the call goes on without it", error)
+        _log(function, error)
         return None
+
+
+def says_yes(question: Callable[..., Any], *args: Any) -> bool:
+    """Return whether the user's predicate holds; False, and a line in the log, if it raises."""
+    try:
+        return bool(question(*args))  # an array, say, is neither true nor false
+    except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
+        _log(question, error)
+        return False
 
 
 async def finish_guarded(pending: object) -> None:
@@ -30,4 +39,8 @@ async def finish_guarded(pending: object) -> None:
     try:
         await pending
     except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
-        log_failure(_logger, f"{pending!r} failed; the call goes on without it", error)
+        _log(pending, error)
+
+
+def _log(function: object, error: Exception) -> None:
+    log_failure(_logger, f"{shown(function)} failed; the call goes on without it", error)

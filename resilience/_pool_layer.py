@@ -77,12 +77,12 @@ class PoolLayer(BaseLayer):
                     else:
                         lease.finish(None)
                 except BaseException as error:  # a Ctrl-C just after the success as well
-                    lease.finish(error)
                     if not round_.goes_on(lease, error):
                         raise
                     continue
                 if round_.has_moved:
                     round_.end()
+                    forget_places()
                 return result
 
         return call
@@ -113,12 +113,12 @@ class PoolLayer(BaseLayer):
                     else:
                         lease.finish(None)
                 except BaseException as error:  # a Ctrl-C just after the success as well
-                    lease.finish(error)
                     if not round_.goes_on(lease, error):
                         raise
                     continue
                 if round_.has_moved:
                     round_.end()
+                    forget_places()
                 return result
 
         return call
@@ -187,7 +187,13 @@ class Round:
         return {"name": self._name, "tier": self._tier, "tried": self._tried, "wait": wait}
 
     def goes_on(self, lease: Lease, error: BaseException) -> bool:
-        """Return whether another key may help; the error is kept for when there is none."""
+        """End the lease; return whether another key may help, and keep the error if so."""
+        try:
+            lease.finish(error)
+        except BaseException:  # a listener that ends the program
+            self.end()
+            forget_places()
+            raise
         if isinstance(error, LeaseLapsedError):  # nothing was sent
             self.has_moved = True
             return True

@@ -9,7 +9,7 @@ from resilience import _clock
 from resilience._context import deadline, forget_places
 from resilience._core.retry import Stop, Wait
 from resilience._giving_up import give_up, see, was_given_up
-from resilience._hooks import guarded
+from resilience._hooks import guarded, says_yes
 from resilience._marks import marked, note, read_quietly, set_quietly
 from resilience.classify import Verdict, classify
 from resilience.errors import NoKeyAvailableError, RefusedError
@@ -89,7 +89,7 @@ class Recovery:
     def accepts(self, result: Any) -> bool:
         """Return whether the result of an attempt is good enough."""
         wants_retry = self._options.retry_result
-        if wants_retry is None or self._switch.is_off or not bool(guarded(wants_retry, result)):
+        if wants_retry is None or self._switch.is_off or not says_yes(wants_retry, result):
             return True
         self._attempts += 1
         self._error, self._refusal, self.last_result = None, None, result
@@ -171,7 +171,7 @@ class Recovery:
         if not self._options.retry_nested and was_given_up(error, self._site, self._epoch):
             return False
         on = self._options.on
-        return verdict.is_retryable if on is None else bool(guarded(on, error))
+        return verdict.is_retryable if on is None else says_yes(on, error)
 
     def _ask_policy(self, hint: float | None) -> Wait | Stop:
         return self._options.policy.after_failure(self._attempts, hint=hint, **self._limits())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from resilience import _clock
-from resilience._context import check_deadline, deadlines
+from resilience._context import check_deadline, deadlines, forget_places
 from resilience._giving_up import current_epoch
 from resilience._hooks import finish_guarded
 from resilience._recovery import Recovery
@@ -127,6 +127,9 @@ class RetryLayer(BaseLayer):
             except Exception as error:  # noqa: BLE001 - the recovery decides
                 recovery = Recovery(options, site, switch, started, epoch)
                 recovery.failed(error)
+            except BaseException:
+                forget_places()
+                raise
             else:
                 if takes_any_result:
                     return result
@@ -170,6 +173,9 @@ class RetryLayer(BaseLayer):
             except Exception as error:  # noqa: BLE001 - the recovery decides
                 recovery = Recovery(options, site, switch, started, epoch)
                 recovery.failed(error)
+            except BaseException:
+                forget_places()
+                raise
             else:
                 if takes_any_result:
                     return result

@@ -7,7 +7,7 @@ import logging
 import re
 import traceback
 
-__all__ = ["fingerprint", "log_failure", "mask", "remember"]
+__all__ = ["fingerprint", "log_failure", "mask", "remember", "shown"]
 
 _SHORTEST = 6  # a shorter text would be masked in words that have nothing to do with it
 
@@ -34,6 +34,14 @@ def mask(text: str) -> str:
 def fingerprint(secret: str) -> str:
     """Return eight characters that tell secrets apart and give nothing away."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()[:8]
+
+
+def shown(thing: object) -> str:
+    """Return the `repr` of a user's object, or its type where even that fails."""
+    try:
+        return repr(thing)
+    except Exception:  # noqa: BLE001 - a `__repr__` may do anything
+        return f"<{type(thing).__qualname__}>"
 
 
 def log_failure(logger: logging.Logger, message: str, error: BaseException) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from resilience._fork import SharedLock
-from resilience._secrets import log_failure
+from resilience._secrets import log_failure, shown
 
 __all__ = [
     "BatchFlushed",
@@ -211,4 +211,6 @@ def publish(event: Event) -> None:
         except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
             if id(listener) not in _failed:
                 _failed.add(id(listener))
-                log_failure(_logger, f"the listener {listener!r} failed, and is called on", error)
+                log_failure(
+                    _logger, f"the listener {shown(listener)} failed, and is called on", error
+                )
