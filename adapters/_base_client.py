@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 from adapters._exchange import CallOptions, Exchange
@@ -19,6 +19,8 @@ from resilience import (
     KeyPool,
     PriorityQueue,
     Settings,
+    deadline,
+    explain,
     generate_report,
     get_stats,
     reset_stats,
@@ -61,6 +63,7 @@ class CommonClient:
     """
 
     provider: ClassVar[Provider]
+    _send: Callable[..., Any]
     is_async: ClassVar[bool] = False
 
     def __init__(
@@ -83,6 +86,12 @@ class CommonClient:
         self.circuit_breaker = _breaker(setup)
         self.retry, self.attempt_timeout = Switch("retry"), Switch("attempt_timeout")
         self._connect(setup)
+
+    def explain(self) -> str:
+        """Return what stands around each request, its worst case, notes and warnings."""
+        timeout = self._setup.timeout
+        with nullcontext() if timeout is None else deadline(timeout):
+            return explain(self._send)
 
     def get_stats(self) -> dict[str, Any]:
         """Return the counts of this client's calls, with those of each key under `endpoints`."""

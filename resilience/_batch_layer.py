@@ -139,7 +139,12 @@ class BatchLayer(BaseLayer):
         text += f", batch_timeout={options.batch_timeout:g} s, on_error={options.on_error}"
         if options.max_concurrent_batches is not None:
             text += f", max_concurrent_batches={options.max_concurrent_batches}"
-        return text if self.calls.collector.switch.enabled else f"{text} (disabled)"
+        return text
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it works, or has been turned off for everybody."""
+        return self.calls.collector.switch.enabled
 
 
 @atexit.register

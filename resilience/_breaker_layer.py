@@ -172,14 +172,8 @@ class BreakerLayer(BaseLayer):
 
     def explain(self) -> str:
         """Return the layer with its settings."""
-        rules = self.breaker.machine.rules
-        opens = [f"failure_threshold={rules.failure_threshold}"] if rules.failure_threshold else []
-        opens += [f"failure_rate={rules.failure_rate:g}"] if rules.failure_rate else []
-        opens += [f"slow_call_rate={rules.slow_call_rate:g}"] if rules.slow_call_rate else []
         per_key = ", one for each key" if self._key else ""
-        return (
-            f"circuit_breaker: {', '.join(opens)}, reset_timeout={rules.reset_timeout:g} s{per_key}"
-        )
+        return f"circuit_breaker: {self.breaker.explain()}{per_key}"
 
 
 def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:

@@ -56,6 +56,11 @@ class RetryBudget:
         with self._lock:
             return max(0.0, self._budget.left(_clock.now()))
 
+    @property
+    def allows_nothing(self) -> bool:
+        """Whether no retry can ever be made."""
+        return not (self._budget.ratio or self._budget.minimum)
+
     def renew_after_fork(self) -> None:
         """Take a new lock: the old one may have been held by a thread that does not exist here."""
         self._lock = threading.Lock()

@@ -97,6 +97,25 @@ class CircuitBreaker:
         with self._lock:
             return self.machine.state.retry_after(_clock.now())
 
+    def explain(self) -> str:
+        """Return the settings as text; of those that are off by default, the ones given."""
+        rules = self.machine.rules
+        span = rules.window if rules.window_seconds is None else f"{rules.window_seconds:g} s"
+        given: dict[str, object] = {
+            "failure_threshold": rules.failure_threshold,
+            "failure_rate": rules.failure_rate,
+            "slow_call_rate": rules.slow_call_rate,
+            "slow_call_duration": _seconds(self.slow_from),
+            "window": span if rules.windowed else None,
+            "minimum_calls": rules.minimum_calls if rules.windowed else None,
+            "reset_timeout": _seconds(rules.reset_timeout),
+            "max_reset_timeout": _seconds(rules.max_reset_timeout),
+            "half_open_max_calls": _unless_one(rules.half_open_max_calls),
+            "success_threshold": _unless_one(rules.success_threshold),
+        }
+        shown = [f"{name}={value}" for name, value in given.items() if value is not None]
+        return ", ".join([*shown, *(["counts"] if self._counts else [])])
+
     def open(self) -> None:
         """Open it and hold it open until `close()`."""
         self._change(lambda: self.machine.hold_open(_clock.now()))
@@ -218,6 +237,14 @@ KNOWN = frozenset(
         "window",
     }
 )
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:g} s"
+
+
+def _unless_one(value: int) -> int | None:
+    return value if value > 1 else None
 
 
 def _rules(settings: dict[str, Any], slow_from: float | None) -> BreakerRules:

@@ -84,6 +84,17 @@ class KeyChoice(KeyStatistics):
         """Work again after `disable()`; rests that are not over hold again."""
         self._enabled = True
 
+    def explain(self) -> str:
+        """Return the settings as text; nothing of the keys."""
+        strategy = self._strategy if isinstance(self._strategy, str) else "your own"
+        text = f"{len(self._members)} entries of {self.name!r}, strategy {strategy}"
+        return f"{text}, waits for a key" if self._wait else text
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call waits where no entry can serve."""
+        return self._wait
+
     @property
     def is_off(self) -> bool:
         """Whether it does no more for the call in progress than hand out keys."""

@@ -160,7 +160,7 @@ class PoolLayer(BaseLayer):
 
     def explain(self) -> str:
         """Return the layer with its settings."""
-        return f"key_pool: {len(self.pool)} entries of {self.pool.name!r}"
+        return f"key_pool: {self.pool.explain()}"
 
 
 class Round:

@@ -201,7 +201,10 @@ class QueueLayer(BaseLayer):
         """Return the layer with its settings."""
         queue = self.queue
         limits = f"max_concurrent_requests={queue.max_concurrent_requests}"
-        return f"prioritized: {limits}, queue_size={queue.queue_size}"
+        text = f"prioritized: {limits}, queue_size={queue.queue_size}"
+        others = {"queue_timeout": queue.queue_timeout, "aging": queue.aging}
+        given = (f", {name}={value:g} s" for name, value in others.items() if value is not None)
+        return text + "".join(given)
 
 
 def _taken(kwargs: dict[str, Any]) -> Priority | None:

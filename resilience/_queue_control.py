@@ -45,6 +45,11 @@ class QueueControl(QueueState):
         return self._machine.limit
 
     @property
+    def aging(self) -> float | None:
+        """Seconds of waiting that lift a waiter by one priority, or None."""
+        return self._machine.aging
+
+    @property
     def queue_size(self) -> int:
         """How many may wait."""
         return self._machine.size

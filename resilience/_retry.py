@@ -207,14 +207,12 @@ class RetryLayer(BaseLayer):
         return _clock.now()
 
     def explain(self) -> str:
-        """Return the layer with its settings."""
-        policy = self._options.policy
-        backoff = policy.backoff
-        return (
-            f"retry: max_retries={policy.max_retries}, initial_retry_delay={backoff.initial:g} s, "
-            f"backoff_factor={backoff.factor:g}, max_retry_delay={backoff.maximum:g} s, "
-            f"jitter={backoff.jitter:g}"
-        )
+        """Return the layer with its settings; those that have no default are named if given."""
+        return self._options.explain()
+
+    def mistakes(self) -> list[str]:
+        """Return what is surely not meant."""
+        return self._options.mistakes()
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the switch."""

@@ -63,6 +63,38 @@ class RetryOptions:
             rule = "must be a plain function where the decorated function is one"
             fail("before_retry", rule, self.before_retry)
 
+    def explain(self) -> str:
+        """Return all settings; of those that are off by default, the ones that were given."""
+        policy, backoff = self.policy, self.policy.backoff
+        settings = [
+            f"max_retries={policy.max_retries}",
+            f"initial_retry_delay={backoff.initial:g} s",
+            f"backoff_factor={backoff.factor:g}",
+            f"max_retry_delay={backoff.maximum:g} s",
+            f"jitter={backoff.jitter:g}",
+        ]
+        if policy.max_elapsed is not None:
+            settings.append(f"max_elapsed={policy.max_elapsed:g} s")
+        if self.budget is not None:
+            settings.append(f"budget={self.budget!r}")
+        hooks = ("on", "retry_result", "before_retry")
+        settings += [name for name in hooks if getattr(self, name) is not None]
+        settings += ["retry_nested"] if self.retry_nested else []
+        return f"retry: {', '.join(settings)}"
+
+    def mistakes(self) -> list[str]:
+        """Return what is surely not meant."""
+        backoff, budget = self.policy.backoff, self.budget
+        found = []
+        if backoff.initial > backoff.maximum:
+            found.append(
+                f"initial_retry_delay={backoff.initial:g} s is never waited for: max_retry_delay="
+                f"{backoff.maximum:g} s is shorter"
+            )
+        if budget is not None and budget.allows_nothing:
+            found.append("the retry budget allows no retry at all: ratio=0, minimum=0")
+        return found
+
     @property
     def counts_calls(self) -> bool:
         """Whether the beginning of a call matters: for its time, or for the budget."""

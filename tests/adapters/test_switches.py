@@ -6,7 +6,7 @@ import pytest
 
 from adapters.errors import RateLimitError, ServerError
 from adapters.openai import Client
-from resilience import DeadlineExceededError, QueueFullError, deadline, disabled
+from resilience import DeadlineExceededError, QueueFullError, deadline, disabled, explain
 from resilience.testing import no_waiting
 from tests.adapters.recorder import Recorder, answer
 
@@ -121,3 +121,18 @@ def test_a_deadline_holds_all_the_same(server: Recorder):
         client.chat(MODEL, "Hi")
 
     assert [] == server.requests
+
+
+def test_a_client_is_explained(server: Recorder):
+    """All that stands around its requests, for the client and for each of its methods."""
+    with Client(keys=KEYS, base_url=server.url, timeout=20) as client:
+        client.retry.disable()
+        text = explain(client)
+
+        assert text == explain(client.chat) == client.explain()
+    assert ["openai (function)", "retry", "key_pool", "prioritized", "circuit_breaker"] == [
+        line.strip().partition(". ")[2].partition(":")[0] or line for line in text.splitlines()[:5]
+    ]
+    assert "jitter=0.5 (disabled)" in text
+    assert "2 attempts (1 on each of 2 keys)" in text
+    assert "the deadline ends it after 20 s" in text

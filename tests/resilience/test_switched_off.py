@@ -14,6 +14,7 @@ from resilience import (
     PriorityQueue,
     QueueClosedError,
     QueueFullError,
+    batched,
     circuit_breaker,
     deadline,
     disabled,
@@ -24,7 +25,7 @@ from resilience import (
     retry,
 )
 from resilience._switches import FEATURES
-from resilience.testing import no_waiting
+from resilience.testing import FakeClock, no_waiting
 from tests.support.faults import HttpError, failing
 from tests.support.queues import Held
 
@@ -143,8 +144,22 @@ class Counting(Scene):
         return get_stats(self.name)["total_requests"] > before
 
 
+class Combining(Scene):
+    """A call waits for company."""
+
+    def __init__(self, run):
+        super().__init__(run, batched(batch_timeout=30), lambda items: items)
+
+    def shows(self):
+        """Whether it waited."""
+        with FakeClock() as clock:
+            self.function("item")
+            return clock.now > 0
+
+
 SCENES = {
     "attempt_timeout": TimeLimit,
+    "batched": Combining,
     "circuit_breaker": Breaking,
     "circuit_breaker by key": KeyedBreaking,
     "key_pool": ChangingKeys,
@@ -152,7 +167,7 @@ SCENES = {
     "prioritized": Queueing,
     "retry": Retrying,
 }
-HANDLES = {"prioritized": "queue"}
+HANDLES = {"batched": "batcher", "prioritized": "queue"}
 
 
 @pytest.fixture(params=SCENES)
