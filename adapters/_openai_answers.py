@@ -29,6 +29,7 @@ __all__ = [
     "parse_moderations",
     "parse_usage",
     "read_chat_stream",
+    "stream_events",
 ]
 
 # Words of single servers, and of the older interface, for what the others call by these names.
@@ -146,12 +147,12 @@ def read_chat_stream(
         return None
 
     def parse(part: ServerSentEvent) -> Sequence[StreamEvent] | None:
-        return _stream_events(part, errors, forms, refine)
+        return stream_events(part, errors, forms, refine)
 
     return EventReader(decoder or ServerSentEvents(), parse)
 
 
-def _stream_events(
+def stream_events(
     part: ServerSentEvent, errors: ErrorTable, forms: tuple[str, ...], refine: Refine | None
 ) -> Sequence[StreamEvent] | None:
     if part.data == _END_MARKER:

@@ -131,10 +131,10 @@ def _chat(dialect: Dialect, model: str, messages: Messages, options: Mapping[str
 
 
 def build_embeddings(
-    dialect: Dialect, model: str, inputs: Any, options: Mapping[str, Any]
+    dialect: Dialect, model: str | None, inputs: Any, options: Mapping[str, Any]
 ) -> Iterator[tuple[Request, int]]:
     """Build the requests, each with the number of its inputs; one, unless more than fit."""
-    fixed = {"model": model}
+    fixed = {} if model is None else {"model": model}
     if dialect.embedding_format:
         fixed["encoding_format"] = dialect.embedding_format
     for part in _parts(inputs, dialect.max_inputs):
