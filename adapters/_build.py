@@ -15,7 +15,6 @@ __all__ = [
     "checked_headers",
     "checked_method",
     "checked_request_id",
-    "checked_target",
     "is_sendable",
     "json_request",
     "merged_headers",
@@ -26,7 +25,6 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")  # no line break: it would begin another header
 _METHOD = re.compile(r"[A-Za-z]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-_TARGET = re.compile(r"[\x21-\x22\x24-\x7e]*")  # no fragment either: it is never sent
 _SENDABLE = "!$&'()*+,;=:@/?%~-._"  # RFC 3986, sections 3.3 and 3.4
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _LONGEST_ID = 512  # characters, OpenAI's limit for X-Client-Request-Id
@@ -121,18 +119,6 @@ def relative_path(path: str, params: Mapping[str, Any] | None = None) -> str:
     path = quote(path.lstrip("/"), safe=_SENDABLE)
     query = urlencode(params, doseq=True) if params else ""
     return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
-
-
-def checked_target(path: str) -> str:
-    """Return the path of a request, which is sent byte for byte.
-
-    Raises:
-        ValueError: if it would break the request line: whoever built it has to quote it.
-    """
-    if not _TARGET.fullmatch(path):
-        msg = "the path of a request must be visible ASCII; quote what is not"
-        raise ValueError(msg)
-    return path
 
 
 def _matches(pattern: re.Pattern[str], text: object) -> bool:

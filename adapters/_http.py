@@ -18,7 +18,6 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from adapters._build import checked_target
 from adapters._messages import Headers
 from adapters._network_errors import FAILURES, network_error
 from adapters._network_words import not_set_up, too_large
@@ -120,7 +119,7 @@ class Transport:
         """
         limit = Patience(self._read_timeout, remaining)
         route = self._routes.get(base_url) or self._route(base_url)
-        target = f"{route.target}/{checked_target(path)}"
+        target = f"{route.target}/{path}"
         tokens = patience.set(limit.wait), exact_target.set(target)
         try:
             response = route.pool.urlopen(

@@ -19,7 +19,6 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from adapters._build import checked_target
 from adapters._http_async_errors import FAILURES, network_error
 from adapters._http_async_sessions import LoopSession, Sessions
 from adapters._http_environment import look_around
@@ -101,7 +100,7 @@ class AsyncTransport:
             async with asyncio.timeout(min(self._connect_timeout, limit.wait())) as progress.scope:
                 response = await session.session.request(
                     method,
-                    URL(f"{route.url}/{checked_target(path)}", encoded=True),
+                    URL(f"{route.url}/{path}", encoded=True),
                     data=None if body is None else _Body(body, progress.is_sent),
                     headers=headers,
                     skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),

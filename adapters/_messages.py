@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ __all__ = [
     "Usage",
     "sent_as",
 ]
+
+
+_TARGET = re.compile(r"[\x21-\x22\x24-\x7e]*")  # no fragment either: it is never sent
 
 
 class Headers(Mapping[str, str]):
@@ -73,6 +77,11 @@ class Request:
     base_url: str | None = None
     accepts: frozenset[int] = frozenset()
     repeatable: bool = True
+
+    def __post_init__(self) -> None:
+        if not _TARGET.fullmatch(self.path):
+            msg = "the path of a request must be visible ASCII; whoever builds it has to quote it"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

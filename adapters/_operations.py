@@ -119,7 +119,7 @@ class Operation(_Method, Generic[P, R]):
     def of(cls, build: Callable[..., Request], parse: Any = None, *, read: Any = None) -> Any:
         """Return the usual operation: one request, and its answer as `parse` or `read` sees it."""
 
-        def begin(setup: Setup, *args: Any, **kwargs: Any) -> Flow[Any]:
+        def begin(setup: Setup, /, *args: Any, **kwargs: Any) -> Flow[Any]:
             request = build(setup, *args, **kwargs)
             return one(Ask(request, parse) if read is None else Ask(request, read=read))
 

@@ -7,8 +7,10 @@ the order of the requests is raised. A caller who is interrupted or cancelled le
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -18,45 +20,46 @@ R = TypeVar("R")
 
 
 def together(jobs: Sequence[Callable[[], R]], width: int) -> list[R]:
-    """Run these in up to `width` threads, each in a copy of this context; results in order."""
-    if not jobs:
-        return []
-    futures: list[Future[R]] = []
-    with ThreadPoolExecutor(min(width, len(jobs)), "adapters") as executor:
-        futures += [executor.submit(copy_context().run, job) for job in jobs]
+    """Run these in up to `width` threads, each with a copy of this context; results in order."""
+    waiting = deque(enumerate(jobs))
+    results: dict[int, R] = {}
+    failed: dict[int, Exception] = {}
+
+    def work() -> None:
+        while waiting and not failed:
+            with suppress(IndexError):  # another thread has taken the last one
+                number, job = waiting.popleft()
+                try:
+                    results[number] = job()
+                except Exception as error:  # noqa: BLE001 - raised when the others have ended
+                    failed[number] = error
+
+    workers = min(width, len(jobs))
+    with ThreadPoolExecutor(workers or 1, "adapters") as executor:
+        futures = [executor.submit(copy_context().run, work) for _ in range(workers)]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
+            wait(futures)
         finally:
-            for future in futures:
-                future.cancel()
-    try:
-        return [_result(future) for future in futures if not future.cancelled()]
-    finally:
-        # The traceback of an error leads to this frame, which must not lead back to it: a cycle.
-        futures.clear()
-
-
-def _result(future: Future[R]) -> R:
-    try:
-        return future.result()
-    finally:
-        del future
+            waiting.clear()
+    for future in futures:
+        future.result()  # raises what is no Exception
+    return _in_order(results, failed)
 
 
 async def together_async(
     jobs: Sequence[Callable[[], Coroutine[Any, Any, R]]], width: int
 ) -> list[R]:
-    """Run these in up to `width` tasks; results in order."""
-    waiting = list(enumerate(jobs))[::-1]
+    """Run these in up to `width` tasks; as `together`, but for `await`."""
+    waiting = deque(enumerate(jobs))
     results: dict[int, R] = {}
     failed: dict[int, Exception] = {}
 
     async def work() -> None:
         while waiting and not failed:
-            number, job = waiting.pop()
+            number, job = waiting.popleft()
             try:
                 results[number] = await job()
-            except Exception as error:  # noqa: BLE001 - raised below, when the others have ended
+            except Exception as error:  # noqa: BLE001 - raised when the others have ended
                 failed[number] = error
 
     tasks = [asyncio.create_task(work()) for _ in range(min(width, len(jobs)))]
@@ -67,9 +70,13 @@ async def together_async(
             task.cancel()
         await asyncio.wait(tasks)
         raise
+    return _in_order(results, failed)
+
+
+def _in_order(results: dict[int, R], failed: dict[int, Exception]) -> list[R]:
     try:
         if failed:
             raise failed[min(failed)]
     finally:
-        failed.clear()
-    return [results[number] for number in range(len(jobs))]
+        failed.clear()  # the traceback of an error leads to frames that hold this: a cycle
+    return [results[number] for number in sorted(results)]

@@ -48,7 +48,7 @@ class ClientFace:
         if not inspect.ismethod(value):
             self.run(_go_round())
             return value
-        return lambda *args, **kwargs: self.plain(value(*args, **kwargs))
+        return lambda *args, **kwargs: self._plain(value(*args, **kwargs))
 
     def __enter__(self) -> Self:
         return self
@@ -76,21 +76,23 @@ class ClientFace:
         finally:
             del error  # its traceback leads to this frame: a cycle
 
-    def plain(self, result: Any) -> Any:
+    def _plain(self, result: Any) -> Any:
         """What the plain client would have returned."""
         if inspect.iscoroutine(result):
             return self.run(result)
         if isinstance(result, AsyncStream):
             return StreamFace(result, self)
-        return self.items(result) if hasattr(result, "__anext__") else result
+        return self._items(result) if hasattr(result, "__anext__") else result
 
-    def items(self, iterator: Any) -> Iterator[Any]:
+    def _items(self, iterator: Any) -> Iterator[Any]:
         """The items of an asynchronous iterator."""
-        while True:
-            try:
+        try:
+            while True:
                 yield self.run(_step(iterator))
-            except StopAsyncIteration:
-                return
+        except StopAsyncIteration:
+            return
+        finally:
+            self.run(iterator.aclose())
 
 
 class StreamFace:
