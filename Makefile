@@ -5,9 +5,12 @@
 #   make test ARGS="-k breaker"                    with further arguments for the command behind it
 
 VENV ?= .venv
+SERVERS ?= .venv-servers
 PYTHON ?=
 ARGS ?=
 COVERAGE ?= --cov --cov-report=term
+# Triton's Python backend wants numpy 1, which has no wheels for later Pythons.
+SERVERS_PYTHON ?= python3.11 python3.12
 RUN = $(VENV)/bin/python -m
 export NO_MKDOCS_2_WARNING = 1
 
@@ -17,16 +20,19 @@ BENCH_TOOLS = $(TEST_TOOLS),bench
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check format docs bench api lock clean
+.PHONY: help demo test test-real check format docs bench api lock clean
 
 help:  ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 demo: $(VENV)/emulator,cli.installed  ## watch 2,000 calls survive a storm, beside the plain way
 	@$(RUN) adapters demo $(ARGS)
 
 test: $(VENV)/$(TEST_TOOLS).installed  ## run the tests, and the code blocks of README and docs; no network
 	@$(RUN) pytest $(COVERAGE) $(ARGS)
+
+test-real: $(VENV)/$(TEST_TOOLS).installed $(SERVERS)/servers.installed  ## run the tests against real servers, on loopback
+	@SERVERS=$(SERVERS) $(RUN) pytest tests_real $(ARGS)
 
 check: $(VENV)/$(CHECK_TOOLS).installed  ## verify format, lint, types, spelling and documentation
 	@$(RUN) ruff format --check .
@@ -50,10 +56,13 @@ bench: $(VENV)/$(BENCH_TOOLS).installed  ## measure against a bare call and agai
 api: $(VENV)/$(TEST_TOOLS).installed  ## write the public signatures to tests/api.txt
 	@$(RUN) tests.api
 
-lock: $(VENV)/python.made  ## write constraints.txt anew from pyproject.toml
+lock: $(VENV)/python.made  ## write constraints.txt and tests_real/servers.txt anew
 	@$(PIP) install uv
 	@$(RUN) uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade \
 		--no-annotate --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
+	@$(RUN) uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+		--no-annotate --custom-compile-command "make lock" --output-file tests_real/servers.txt \
+		tests_real/servers.in
 
 clean:  ## remove everything that make has made
 	@rm -rf .venv .venv-* build dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -65,6 +74,14 @@ PIP = $(RUN) pip --quiet --disable-pip-version-check --no-input
 $(VENV)/%.installed: pyproject.toml constraints.txt $(VENV)/python.made
 	@echo "Installing the project into $(VENV) with its extras $*"
 	@$(PIP) install --constraint constraints.txt --editable ".[$*]"
+	@touch "$@"
+
+# The servers that the tests of `make test-real` start, and what those need.
+$(SERVERS)/servers.installed: tests_real/servers.txt
+	@$(MAKE) --no-print-directory $(SERVERS)/python.made VENV=$(SERVERS) PYTHON="$(SERVERS_PYTHON)"
+	@echo "Installing the servers into $(SERVERS)"
+	@$(SERVERS)/bin/python -m pip --quiet --disable-pip-version-check --no-input install \
+		--requirement tests_real/servers.txt
 	@touch "$@"
 
 # Debian ships Python without ensurepip unless python3-venv is installed; any pip will do instead.

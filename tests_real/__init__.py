@@ -1,0 +1,1 @@
+"""The tests against servers that others wrote: `make test-real`."""

@@ -1,0 +1,59 @@
+"""Fixtures of the tests against real servers: one server of each kind for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.conftest import make, no_environment  # noqa: F401 - fixtures
+from tests.support.leaks import (  # noqa: F401 - hooks of pytest
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_unconfigure,
+)
+from tests_real import llama, triton
+from tests_real.proxy import Proxy
+from tests_real.servers import Server
+
+
+@pytest.fixture(scope="session")
+def llama_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of llama.cpp's model."""
+    return llama.write_model(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="session")
+def llama_server(llama_model: Path) -> Iterator[Server]:
+    """llama.cpp's server, as OpenAI's, Anthropic's and vLLM's clients call it."""
+    with llama.serving(llama_model) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedding_server(llama_model: Path) -> Iterator[Server]:
+    """llama.cpp's server for vectors."""
+    with llama.serving(llama_model, embedding=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prefixed_server(llama_model: Path) -> Iterator[Server]:
+    """llama.cpp's server under the prefix by which the model server of OpenVINO is called."""
+    with llama.serving(llama_model, prefix="/v3") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def triton_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Triton with the models `double` and `echo`."""
+    with triton.serving(tmp_path_factory.mktemp("triton")) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A proxy that leads nowhere yet, and hands on what it gets."""
+    with Proxy() as found:
+        yield found

@@ -1,0 +1,39 @@
+"""Serves a model with llama.cpp's own server: MODEL PORT KEY [PREFIX] [--embedding]."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+
+import xllamacpp
+
+
+def main() -> None:
+    """Serve until somebody stops this process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("port", type=int)
+    parser.add_argument("key")
+    parser.add_argument("--prefix", default="")
+    parser.add_argument("--embedding", action="store_true")
+    arguments = parser.parse_args()
+    _server = xllamacpp.Server(parameters(arguments))
+    signal.sigwait([signal.SIGTERM])
+
+
+def parameters(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
+    """Two threads, four calls at once, and always the same answer."""
+    found = xllamacpp.CommonParams()
+    found.model.path = arguments.model
+    found.hostnames, found.port = ["127.0.0.1"], arguments.port
+    found.api_prefix, found.api_keys = arguments.prefix, [arguments.key]
+    found.n_ctx, found.n_parallel, found.cpuparams.n_threads = 2048, 4, 2
+    found.warmup, found.use_jinja, found.sampling.temp = False, True, 0
+    if arguments.embedding:
+        found.embedding = True
+        found.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    return found
+
+
+if __name__ == "__main__":
+    main()
