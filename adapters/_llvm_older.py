@@ -6,6 +6,7 @@ No public server speaks these routes; who has one of his own finds here what tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -67,7 +68,7 @@ def build_infer(setup: Setup, /, model: str, value: Any, **options: Any) -> Requ
         options: Those of every call; every other one is one of the request's `parameters`.
     """
     _check_dialect(setup, "llvm")
-    return _request("infer", model, "infer", {"input": value}, options)
+    return _request(model, "infer", {"input": value}, options)
 
 
 def batch_infer_flow(
@@ -75,27 +76,19 @@ def batch_infer_flow(
 ) -> Flow[Tensors]:
     """Let a model work on several values at once; the output has one result for each, in order."""
     _check_dialect(setup, "llvm")
-    request = _request("infer", model, "batch_infer", {"inputs": values}, options)
+    request = _request(model, "batch_infer", {"inputs": values}, options)
     return (yield from one(Ask(request, partial(_parse_batch, model, len(values)))))
 
 
 def _request(
-    operation: str, model: str, route: str, fields: Mapping[str, Any], options: Mapping[str, Any]
+    model: str, route: str, fields: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Request:
     parameters = dict(options)
     extra = {name: parameters.pop(name, None) for name in ("extra_headers", "extra_body")}
     parameters.update(parameters.pop("parameters", None) or {})
     body = {**fields, "parameters": parameters} if parameters else fields
     path = f"models/{quote(model, safe='')}/{route}"
-    request = json_request(operation, path, body, extra)
-    return Request(
-        operation=operation,
-        method="POST",
-        path=path,
-        body=request.body,
-        headers=request.headers,
-        model=model,
-    )
+    return replace(json_request("infer", path, body, extra), model=model)
 
 
 def parse_infer(payload: Any, reply: Reply) -> Tensors:

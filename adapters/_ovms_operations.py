@@ -6,6 +6,7 @@ KServe v2 is there in every version; TensorFlow-Serving's routes below `/v1` up 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from adapters._build import json_request
@@ -111,7 +112,7 @@ def predict_flow(
     request = json_request(
         "predict", f"{model_path('v1', model, version)}:predict", fields, options
     )
-    return (yield from one(Ask(_of_model(request, model), _parse_predictions)))
+    return (yield from one(Ask(replace(request, model=model), _parse_predictions)))
 
 
 def _plain(value: Any) -> Any:
@@ -122,17 +123,6 @@ def _plain(value: Any) -> Any:
     if is_list(value):
         return [_plain(part) for part in value]
     return value
-
-
-def _of_model(request: Request, model: str) -> Request:
-    return Request(
-        operation=request.operation,
-        method=request.method,
-        path=request.path,
-        body=request.body,
-        headers=request.headers,
-        model=model,
-    )
 
 
 def _parse_predictions(payload: Any, reply: Reply) -> Tensors:
@@ -176,15 +166,7 @@ def _available(found: Health) -> Health:
     """Look at the states of the versions: the status of the answer tells nothing of them."""
     versions: Any = found.raw.get("model_version_status") if is_object(found.raw) else None
     states = [item.get("state") for item in versions or () if is_object(item)]
-    return Health(
-        is_healthy="AVAILABLE" in states,
-        raw=found.raw,
-        request_id=found.request_id,
-        server_request_id=found.server_request_id,
-        key_name=found.key_name,
-        attempts=found.attempts,
-        headers=found.headers,
-    )
+    return replace(found, is_healthy="AVAILABLE" in states)
 
 
 def build_ovms_tokenize(_: Setup, /, model: str, text: Any, **options: Any) -> Request:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial, reduce
 from operator import add
 from typing import Any
@@ -194,18 +195,13 @@ def joined_rankings(
     ]
     places.sort(key=lambda found: -found[0])
     kept = places[: top_n or None]
-    first = parts[0]
-    return Rankings(
+    return replace(
+        parts[0],
         order=tuple(place for _, place in kept),
         scores=tuple(score for score, _ in kept),
         usage=reduce(add, (part.usage for part in parts), Usage()),
-        model=first.model,
         raw=[part.raw for part in parts],
-        request_id=first.request_id,
-        server_request_id=first.server_request_id,
-        key_name=first.key_name,
         attempts=sum(part.attempts for part in parts),
-        headers=first.headers,
     )
 
 
