@@ -64,7 +64,14 @@ STATUS_ERRORS: Mapping[int, type[AdapterError]] = {
     529: OverloadedError,
 }
 # What a parser raises on an answer of another form than it expects.
-WRONG_FORM = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+WRONG_FORM = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+    OverflowError,  # JSON may hold Infinity where a whole number should stand
+)
 
 _TOO_EARLY = 425  # transient, and of no class of its own
 _FIRST_SERVER_ERROR = 500
