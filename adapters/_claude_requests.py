@@ -13,7 +13,7 @@ from adapters._claude_answers import parse_models
 from adapters._flows import Ask, Flow
 from adapters._messages import Request
 from adapters._openai_style import Messages, as_messages, refuse_stream
-from adapters._pages import joined_models
+from adapters._pages import checked_cursor, joined_models
 from adapters._results import Models
 from adapters._setup import Setup
 from resilience.settings import reject_unknown
@@ -84,6 +84,7 @@ def models_flow(_setup: Setup, /, **options: Any) -> Flow[Models]:
     headers = checked_headers(options.get("extra_headers"))
     pages: list[Models] = []
     after: dict[str, str] = {}
+    seen: set[str] = set()
     while True:
         path = relative_path("v1/models", {"limit": _PAGE, **after})
         request = Request(operation="models", method="GET", path=path, headers=headers)
@@ -91,4 +92,4 @@ def models_flow(_setup: Setup, /, **options: Any) -> Flow[Models]:
         pages.append(page)
         if not page.raw.get("has_more") or not page.names:
             return joined_models(pages)
-        after = {"after_id": page.names[-1]}
+        after = {"after_id": checked_cursor(page.names[-1], seen)}

@@ -17,7 +17,7 @@ from adapters._gemini_answers import parse_embeddings, parse_models
 from adapters._gemini_messages import as_contents, as_conversation
 from adapters._messages import Request
 from adapters._openai_style import Messages, joined_embeddings, refuse_stream
-from adapters._pages import joined_models
+from adapters._pages import checked_cursor, joined_models
 from adapters._results import Embeddings, Models
 from adapters._setup import Setup
 from resilience.settings import reject_unknown
@@ -125,6 +125,7 @@ def models_flow(setup: Setup, /, **options: Any) -> Flow[Models]:
     headers = checked_headers(options.get("extra_headers"))
     pages: list[Models] = []
     more: dict[str, str] = {}
+    seen: set[str] = set()
     while True:
         path = relative_path(f"{_version(setup)}/models", {"pageSize": _PAGE, **more})
         request = Request(operation="models", method="GET", path=path, headers=headers)
@@ -133,7 +134,7 @@ def models_flow(setup: Setup, /, **options: Any) -> Flow[Models]:
         token = page.raw.get("nextPageToken")
         if not token:
             return joined_models(pages)
-        more = {"pageToken": str(token)}
+        more = {"pageToken": checked_cursor(str(token), seen)}
 
 
 def _post(

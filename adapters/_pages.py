@@ -6,8 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters._results import Models
+from adapters.errors import InvalidResponseError
 
-__all__ = ["joined_models"]
+__all__ = ["checked_cursor", "joined_models"]
+
+
+def checked_cursor(cursor: str, seen: set[str]) -> str:
+    """Return where the next page begins, and remember it.
+
+    Raises:
+        InvalidResponseError: if a page began there before: the list would never end.
+    """
+    if cursor in seen:
+        msg = "the pages of the list go round in circles"
+        raise InvalidResponseError(msg)
+    seen.add(cursor)
+    return cursor
 
 
 def joined_models(pages: Sequence[Models]) -> Models:

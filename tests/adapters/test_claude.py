@@ -373,3 +373,17 @@ def test_the_functions_of_the_module(emulator: Emulator, monkeypatch):
 
     assert ANSWER == claude.chat(MODEL, "Say hello").text
     assert ["backup"] == [record.key for record in emulator.log()]
+
+
+def test_a_list_that_never_ends_is_refused(server: Recorder, scripted: Any):
+    """A page that leads back to one that was there is an error, and no endless loop."""
+    pages = [{"data": [{"id": name}], "has_more": True} for name in ("a", "b", "a")]
+    server.play(*map(answer, pages))
+
+    with pytest.raises(errors.InvalidResponseError, match="circles"):
+        scripted.models()
+
+    assert [[], ["a"], ["b"]] == [
+        [value for name, value in request.query if name == "after_id"]
+        for request in server.requests
+    ]

@@ -28,6 +28,8 @@ from adapters.errors import AdapterError
 
 # What a function needs beside the answer; the rest is found by itself.
 MORE: dict[str, dict[str, Any]] = {
+    "_gemini_answers.parse_embeddings": {"count": 2, "model": "m"},
+    "_ollama_answers.parse_embeddings": {"count": 2},
     "_openai_answers.parse_embeddings": {"count": 2},
     "_kserve._parse": {"arrays": False, "rest": b"\0\1\2\3"},
     "_kserve._read": {"arrays": True},

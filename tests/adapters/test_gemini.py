@@ -489,3 +489,13 @@ def test_the_functions_of_the_module(emulator: Emulator, monkeypatch):
 
     assert ANSWER == gemini.chat(MODEL, "Say hello").text
     assert ["backup"] == [record.key for record in emulator.log()]
+
+
+def test_a_list_that_never_ends_is_refused(server: Recorder, scripted: Any):
+    """A page that leads back to one that was there is an error, and no endless loop."""
+    server.play(answer({"models": [{"name": "models/a"}], "nextPageToken": "1"}))
+
+    with pytest.raises(errors.InvalidResponseError, match="circles"):
+        scripted.models()
+
+    assert 2 == len(server.requests)
