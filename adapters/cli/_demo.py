@@ -23,14 +23,17 @@ def demo(count: int, seed: int) -> None:
     """Send the same work through the same storm twice: by hand, and with the toolkit.
 
     A local emulator of the OpenAI API throttles two keys, revokes the third, fails for four
-    seconds, cuts streams and truncates answers. The figures of the table at the end are those of
-    the server's log.
+    seconds, cuts streams and truncates answers. Then every API is asked through some trouble. The
+    figures of the tables are those of the server's log.
 
-    Exits with 1 if the toolkit lost a job, or sent a request without need.
+    Exits with 1 if the toolkit lost a job, or sent a request of the storm without need.
     """
     from rich.console import Console  # noqa: PLC0415 - a command imports what it needs
 
     from adapters.cli.demo import run  # noqa: PLC0415
+    from adapters.cli.demo.tour import tour  # noqa: PLC0415
 
-    if not run(Console(), count, seed):
+    console = Console()
+    kept = run(console, count, seed), tour(console, seed)
+    if not all(kept):
         sys.exit(1)

@@ -191,6 +191,23 @@ TEI = Api(
     good=answer([[0.5, -1.25]]),
     stream=None,
 )
+OLLAMA = Api(
+    name="ollama",
+    good=answer({"model": "m", "message": {"content": "Hello"}, "done": True}),
+    events=lines(
+        {"model": "m", "message": {"content": "Hel"}, "done": False},
+        {"model": "m", "message": {"content": "lo"}, "done": True, "done_reason": "stop"},
+    ),
+    error_event=lines({"error": "the runner has stopped"})[0],
+    kind="application/x-ndjson",
+)
+OPEA = Api(
+    name="opea",
+    call=lambda client: client.chatqna("hi"),
+    stream=lambda client: client.stream_chatqna("hi"),
+    events=(data("b'Hel'")[0], b"".join(data("b'lo'", "[DONE]"))),
+    error_event=data({"error": {"message": "No.", "code": 503}})[0],
+)
 OVMS = Api(
     name="ovms",
     call=lambda client: client.infer("m", {"x": [[1.0, 2.0]]}),
@@ -213,10 +230,12 @@ APIS = {
         CLAUDE,
         Api(name="groq", path="/openai/v1", **OPENAI_STREAM),
         GEMINI,
+        OLLAMA,
         TGI,
         TEI,
         Api(name="llvm", **OPENAI_STREAM),
         OVMS,
+        OPEA,
     ]
 }
 STREAMING = {name: api for name, api in APIS.items() if api.stream is not None}

@@ -10,7 +10,9 @@ from rich.console import Console
 from adapters.cli.demo import run
 from adapters.cli.demo.jobs import Job, Outcome, make_jobs
 from adapters.cli.demo.proof import prove
+from adapters.cli.demo.tour import STOPS, Stop, tour
 from adapters.emulator import LogRecord, expected_answer, expected_vector
+from adapters.emulator.registry import PROVIDERS
 from resilience import Priority
 
 SHORT_STORM = [
@@ -115,3 +117,26 @@ def test_a_short_storm_end_to_end():
     assert kept, output.getvalue()
     assert not plain.endswith(" 0 lost")
     assert ours.endswith(" 0 lost")
+
+
+def test_the_tour_visits_every_api():
+    """Each of those that the emulator speaks, and every answer is right."""
+    output = io.StringIO()
+    kept = tour(Console(file=output, width=100), 7)
+
+    assert kept, output.getvalue()
+    assert set(PROVIDERS) - {"s3"} == {stop.name for stop in STOPS}
+    assert all(f" {stop.name} " in output.getvalue() for stop in STOPS)
+
+
+def test_a_wrong_answer_and_an_error_break_the_tour():
+    """An answer that is none counts as little as one to another question."""
+    wrong = Stop("openai", (("chat", lambda client, text, seed: False),))
+    failing = Stop(
+        "openai", (("chat", lambda client, text, seed: client.chat("no such model", text)),)
+    )
+
+    for stop in (wrong, failing):
+        output = io.StringIO()
+        assert not tour(Console(file=output, width=100), 7, [stop])
+        assert "0 of 12" in output.getvalue()
