@@ -170,6 +170,16 @@ GEMINI = Api(
         0
     ],
 )
+OLLAMA = Api(
+    name="ollama",
+    good=answer({"model": "m", "message": {"content": "Hello"}, "done": True}),
+    events=lines(
+        {"model": "m", "message": {"content": "Hel"}, "done": False},
+        {"model": "m", "message": {"content": "lo"}, "done": True, "done_reason": "stop"},
+    ),
+    error_event=lines({"error": "out of memory"})[0],
+    kind="application/x-ndjson",
+)
 TGI = Api(
     name="tgi",
     call=lambda client: client.generate("hi"),
