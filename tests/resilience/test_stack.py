@@ -91,34 +91,79 @@ def test_what_is_turned_off_is_left_out(settings, kinds):
     assert "done" == fetch()
 
 
-def test_every_setting_reaches_its_layer():
-    """What `explain` shows is what was set."""
-    settings = Settings(
-        max_retries=7,
-        initial_retry_delay=0.5,
-        backoff_factor=3,
-        max_retry_delay=40,
-        jitter=0.25,
-        max_concurrent_requests=2,
-        queue_size=9,
-        queue_timeout=8,
-        aging=6,
-        failure_threshold=4,
-        reset_timeout=12,
-        attempt_timeout=3,
-    )
-    fetch = resilient(settings)(lambda: None)
-    text = explain(fetch)
+def policy(function):
+    """The numbers of the retry."""
+    return stack_of(function)[1][0]._options.policy
 
-    for part in (
-        "max_retries=7, initial_retry_delay=0.5 s, backoff_factor=3, max_retry_delay=40 s",
-        "jitter=0.25",
-        "max_concurrent_requests=2, queue_size=9",
-        "failure_threshold=4, reset_timeout=12 s",
-        "attempt_timeout: 3 s",
-    ):
-        assert part in text
-    assert 8 == fetch.queue.queue_timeout
+
+def rules(function):
+    """The numbers of the breaker."""
+    return function.circuit_breaker.machine.rules
+
+
+# Of every setting: a value that is not its default, and where it is found then.
+REACHES = {
+    "max_retries": (7, lambda f: policy(f).max_retries),
+    "initial_retry_delay": (0.5, lambda f: policy(f).backoff.initial),
+    "backoff_factor": (3, lambda f: policy(f).backoff.factor),
+    "max_retry_delay": (40, lambda f: policy(f).backoff.maximum),
+    "jitter": (0.25, lambda f: policy(f).backoff.jitter),
+    "max_elapsed": (90, lambda f: policy(f).max_elapsed),
+    "max_concurrent_requests": (2, lambda f: f.queue.max_concurrent_requests),
+    "queue_size": (9, lambda f: f.queue.queue_size),
+    "queue_timeout": (8, lambda f: f.queue.queue_timeout),
+    "queue_enabled": (False, lambda f: hasattr(f, "queue")),
+    "aging": (6, lambda f: f.queue.aging),
+    "failure_threshold": (4, lambda f: rules(f).failure_threshold),
+    "reset_timeout": (12, lambda f: rules(f).reset_timeout),
+    "attempt_timeout": (3, lambda f: stack_of(f)[1][-1].seconds),
+    "metrics_enabled": (False, lambda f: hasattr(f, "metrics")),
+}
+OF_CLIENTS = {"enable_batching": False, "max_batch_size": 3, "batch_timeout": 2}
+
+
+@pytest.mark.parametrize("setting", REACHES)
+def test_every_setting_reaches_its_layer(setting):
+    """By name and in a `Settings`."""
+    value, found = REACHES[setting]
+    by_name = resilient(**{setting: value})(lambda: None)
+    as_object = resilient(Settings(**{setting: value}))(lambda: None)
+
+    assert getattr(Settings(), setting) != value
+    assert [value, value] == [found(by_name), found(as_object)]
+
+
+@pytest.mark.parametrize("setting", OF_CLIENTS)
+def test_settings_of_batching_are_for_clients(setting):
+    """`resilient` never batches, since that changes a function's shape."""
+    fetch = resilient(**{setting: OF_CLIENTS[setting]})(lambda: None)
+
+    assert explain(resilient(lambda: None)) == explain(fetch)
+    assert not hasattr(fetch, "batcher")
+
+
+def test_the_table_of_settings_is_complete():
+    """A setting more is a row more."""
+    assert set(Settings.__dataclass_fields__) == {*REACHES, *OF_CLIENTS}
+
+
+@pytest.mark.parametrize("setting", sorted(Settings.__dataclass_fields__))
+def test_every_setting_is_checked(setting):
+    """At the line of the decorator, with the name and the value."""
+    with pytest.raises(SettingsError, match=f"^{setting} must ") as caught:
+        resilient(**{setting: "nonsense"})
+
+    assert (setting, "nonsense") == (caught.value.setting, caught.value.value)
+
+
+@pytest.mark.parametrize("wrong", [{"max_retires": 1}, {"budgets": None}, {"keys_": None}])
+def test_an_unknown_setting_is_refused(wrong):
+    """With the nearest that is known, an argument included."""
+    nearest = {"max_retires": "max_retries", "budgets": "budget", "keys_": "keys"}
+    (name,) = wrong
+
+    with pytest.raises(SettingsError, match=f"{name!r}; did you mean {nearest[name]}"):
+        resilient(**wrong)
 
 
 def test_max_elapsed_and_the_budget_reach_the_retry(run):
@@ -135,13 +180,6 @@ def test_max_elapsed_and_the_budget_reach_the_retry(run):
 
     assert 2 == len(body.times)
     assert [0, 1, 3] == other.times
-
-
-def test_aging_reaches_the_queue():
-    """A waiter of low priority is lifted after so many seconds."""
-    fetch = resilient(aging=6)(lambda: None)
-
-    assert 6 == fetch.queue._machine.aging
 
 
 def test_each_function_has_a_queue_and_a_breaker_of_its_own():
