@@ -162,7 +162,7 @@ class Collector:
         with self._lock:
             if batch.is_taken or not batch.machine:
                 return
-            is_due = at_once or batch.machine.due <= now
+            is_due = at_once or batch.machine.is_due(now)
             if is_due:
                 self._take(batch, "time", now, None)
         if is_due:
@@ -186,7 +186,7 @@ class Collector:
             with self._lock:
                 machine, now = batch.machine, _clock.now()
                 if not batch.is_taken and machine.oldest is item:
-                    mine = machine.due <= now
+                    mine = machine.is_due(now)
                     if mine:
                         self._take(batch, "time", now, item)
                     else:

@@ -26,7 +26,13 @@ class Handle(Protocol):
 
 
 class Clock(Protocol):
-    """What a clock can do; all but `sleep_async` and `call_later` in any thread."""
+    """What a clock can do; all but `sleep_async` and `call_later` in any thread.
+
+    Attributes:
+        skips_sleeps: Whether a sleep returns at once, and `wait` does not.
+    """
+
+    skips_sleeps: bool
 
     def now(self) -> float:
         """Seconds since some moment in the past; never goes backwards."""
@@ -58,6 +64,8 @@ class Clock(Protocol):
 
 class SystemClock:
     """Real time."""
+
+    skips_sleeps = False
 
     def now(self) -> float:
         """Monotonic seconds."""

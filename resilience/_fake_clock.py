@@ -20,6 +20,8 @@ __all__ = ["FakeTime"]
 class FakeTime:
     """A clock for `_clock.install`, for any number of threads and loops; thread-safe."""
 
+    skips_sleeps = False
+
     def __init__(self, start: float, *, autojump: bool) -> None:
         self.moves = Autojump(start, enabled=autojump)
         self._wall_offset = _clock.wall() - start

@@ -118,7 +118,7 @@ class KeyPool(KeyChoice):
                 with self._told_of_changes(waiter):
                     lease = self._look(search)
                     if lease is None:
-                        waiter.wait(search.seconds)
+                        waiter.wait(search.seconds, rests=search.rests)
                         continue
             passage = lease.passage
             if passage is None:
@@ -144,7 +144,7 @@ class KeyPool(KeyChoice):
                 with self._told_of_changes(waiter):
                     lease = self._look(search)
                     if lease is None:
-                        await waiter.wait(search.seconds)
+                        await waiter.wait(search.seconds, rests=search.rests)
                         continue
             passage = lease.passage
             if passage is None:

@@ -48,6 +48,7 @@ class Search:
         wait: Whether to wait where nobody can serve.
         refusal: What the line of the last entry said that was full, or too slow.
         seconds: How long to wait before the next look; None until something changes.
+        rests: Whether an entry that rests is waited for, and so the time.
     """
 
     name: str | None
@@ -57,6 +58,7 @@ class Search:
     wait: bool
     refusal: RefusedError | None = None
     seconds: float | None = None
+    rests: bool = False
 
 
 class KeyChoice(KeyStatistics):
@@ -189,6 +191,7 @@ class KeyChoice(KeyStatistics):
             now = _clock.now()
             seconds = self._ring.earliest(now, search.tier, name=search.name, probe=math.inf)
         search.seconds = min((each for each in (left, seconds) if each is not None), default=None)
+        search.rests = seconds is not None
 
     def _refusal(self, search: Search) -> NoKeyAvailableError:
         name, tier = search.name, search.tier

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import math
 import threading
 from collections.abc import Callable
 
@@ -19,12 +20,13 @@ _logger = logging.getLogger("resilience.timers")
 class Timer:
     """A call at a moment; `cancel` may come from any thread."""
 
-    __slots__ = ("_number", "call", "due")
+    __slots__ = ("_number", "call", "due", "seconds")
 
     _numbers = itertools.count()
 
     def __init__(self, due: float, call: Callable[[], object]) -> None:
         self.due = due
+        self.seconds = due - _clock.now()
         self.call: Callable[[], object] | None = call
         self._number = next(self._numbers)
 
@@ -53,6 +55,7 @@ class Timers:
         self._lock = threading.Lock()
         self._heap: list[Timer] = []
         self._cancelled = 0
+        self._looked = -math.inf
         self._changed = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -103,6 +106,9 @@ class Timers:
     def _pop_due(self) -> Callable[[], object] | None:
         now = _clock.now()
         with self._lock:
+            if now < self._looked:
+                self._set_back(now)
+            self._looked = now
             while self._heap and (self._heap[0].call is None or self._heap[0].due <= now):
                 timer = heapq.heappop(self._heap)
                 call, timer.call = timer.call, None
@@ -110,6 +116,12 @@ class Timers:
                     return call
                 self._cancelled -= 1
             return None
+
+    def _set_back(self, now: float) -> None:
+        """Let no timer wait for longer than it was set for: the clock went back."""
+        for timer in self._heap:
+            timer.due = min(timer.due, now + timer.seconds)
+        heapq.heapify(self._heap)
 
     def _next(self) -> float | None:
         with self._lock:

@@ -66,9 +66,15 @@ class ThreadWaiter:
         self._event.set()
         return True
 
-    def wait(self, timeout: float | None) -> None:
-        """Block until it is woken or `timeout` seconds are over."""
-        _clock.wait(self._event, timeout)
+    def wait(self, timeout: float | None, *, rests: bool = False) -> None:
+        """Block until it is woken or `timeout` seconds are over.
+
+        With `rests` it is the time that is waited for: a sleep, to a clock that skips those.
+        """
+        if rests and timeout is not None and _clock.current.skips_sleeps:
+            _clock.sleep(timeout)
+        else:
+            _clock.wait(self._event, timeout)
 
 
 class LoopWaiter:
@@ -91,8 +97,11 @@ class LoopWaiter:
             return False
         return True
 
-    async def wait(self, timeout: float | None) -> None:
-        """Suspend until it is woken or `timeout` seconds are over."""
+    async def wait(self, timeout: float | None, *, rests: bool = False) -> None:
+        """Suspend until it is woken or `timeout` seconds are over; as that of a thread."""
+        if rests and timeout is not None and _clock.current.skips_sleeps:
+            await _clock.sleep_async(timeout)
+            return
         if timeout is None:
             await self._future
             return

@@ -93,7 +93,9 @@ def no_waiting() -> Generator[None]:
     """Make sleeps cost nothing: each returns at once, and the clock is that much later.
 
     So the arithmetic holds: after a back-off of 30 s, a key that rests for 30 s is awake.
-    Waiting for something other than time (a permit, a batch to fill), and its time-out, stay real.
+    Sleeps are the back-off of a retry, and the wait of a pool for a key that rests.
+    Waiting for something other than time (a permit, a batch to fill), and its time-out, stay real;
+    and no time passes in which nobody sleeps, so an open circuit stays open.
     Thread-safe; sleeps of several threads add up. On leaving, time is back where it was.
     """
     clock = NoWaiting(_clock.current)

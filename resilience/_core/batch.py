@@ -50,6 +50,10 @@ class BatchMachine:
         """The moment at which the oldest item has waited for `timeout` seconds."""
         return self._since + self._timeout
 
+    def is_due(self, now: float) -> bool:
+        """Return whether the oldest item has waited long enough, or the clock was set back."""
+        return not self._since <= now < self.due
+
     def add(self, item: Any, now: float) -> bool:
         """Take an item in, only before the batch is taken; return whether it is full now."""
         self._arrivals[item] = now

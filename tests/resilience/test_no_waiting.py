@@ -9,8 +9,20 @@ import time
 import freezegun
 import pytest
 
-from resilience import _clock
+from resilience import (
+    CircuitBreaker,
+    CircuitOpenError,
+    DeadlineExceededError,
+    KeyPool,
+    _clock,
+    batched,
+    circuit_breaker,
+    deadline,
+    retry,
+)
 from resilience.testing import FakeClock, no_waiting
+from tests.support.faults import HttpError, failing
+from tests.support.queues import Held
 
 
 def frozen():
@@ -141,3 +153,96 @@ def test_it_holds_for_functions_made_before(run):
     function = run.decorate(lambda made: made, lambda: _clock.sleep(3600))
     with no_waiting():
         assert function() is None
+
+
+def test_a_back_off_costs_nothing(run):
+    """A retry sleeps, and the time that it slept has passed."""
+    body = failing(*[OSError] * 5)
+    with frozen(), no_waiting():
+        began = _clock.now()
+        run.decorate(retry(jitter=0), body)()
+
+        assert [0, 1, 3, 7, 15, 31] == [moment - began for moment in body.times]
+
+
+def test_a_key_that_rests_costs_nothing(run):
+    """A pool that waits for one does nothing but sleep."""
+    pool = KeyPool(["a"], wait=True)
+    body = failing(HttpError(429, {"Retry-After": "30"}))
+    fetch = run.decorate(pool, lambda api_key: body())
+    with frozen(), no_waiting():
+        with pytest.raises(HttpError):
+            fetch()
+        began = _clock.now()
+
+        assert "done" == fetch()
+        assert 30 == _clock.now() - began
+
+
+def test_a_deadline_comes_before_a_key_that_rests(run):
+    """It is slept for no longer than there is time."""
+    pool = KeyPool(["a"], wait=True)
+    fetch = run.decorate(pool, failing_with(HttpError(429, {"Retry-After": "30"})))
+    with frozen(), no_waiting():
+        with pytest.raises(HttpError):
+            fetch()
+        with pytest.raises(DeadlineExceededError), deadline(10):
+            fetch()
+
+
+def failing_with(error):
+    """A body that takes a key and fails always."""
+    body = failing(then=error)
+    return lambda api_key: body()
+
+
+def test_an_open_circuit_stays_open(run):
+    """Nobody sleeps, so no time passes; what is slept elsewhere counts."""
+    breaker = CircuitBreaker(failure_threshold=1, reset_timeout=30)
+    fetch = run.decorate(circuit_breaker(breaker), failing(OSError))
+    with frozen(), no_waiting():
+        with pytest.raises(OSError, match="scripted"):
+            fetch()
+        with pytest.raises(CircuitOpenError):
+            fetch()
+        _clock.sleep(30)
+
+        assert "done" == fetch()
+
+
+def test_a_permit_is_waited_for_until_it_comes(run):
+    """A queue waits for somebody else, not for the time: no time-out ends that early."""
+    held = Held(run, queue_timeout=3600)
+    with no_waiting():
+        first, second = held.start("first"), held.start("second")
+        run.until(lambda: 1 == held.queue.size)
+
+        assert ["first", "second"] == held.let_all_go(first, second)
+
+
+def test_a_batch_that_is_not_full_is_flushed(run):
+    """After `batch_timeout` of real time, which is short: nothing hangs."""
+    double = run.decorate(batched(batch_timeout=0.001), lambda items: [2 * item for item in items])
+    with no_waiting():
+        assert 4 == double(2)
+
+
+def test_a_batch_is_flushed_after_the_block_as_well(run):
+    """The clock goes back on leaving; who waited since before that is not forgotten."""
+    double = run.decorate(batched(batch_timeout=0.05), lambda items: [2 * item for item in items])
+    with no_waiting():
+        _clock.sleep(3600)
+        call = run.start(double, 2)
+        run.until(lambda: call.done() or double.batcher.waiting > 0)
+
+    assert 4 == call.result()
+
+
+def test_a_submitted_item_is_flushed_after_the_block_as_well():
+    """The timer that sees to it follows the clock back."""
+    double = batched(batch_timeout=0.05)(lambda items: [2 * item for item in items])
+    with no_waiting():
+        _clock.sleep(3600)
+        future = double.submit(2)
+
+    assert 4 == future.result(10)
