@@ -44,6 +44,9 @@ def infer(
     arrays = any(is_array(value) or is_array(_data_of(value)) for value in inputs.values())
     as_bytes = arrays if binary is None else binary
     tensors = [encode_tensor(name, value, as_bytes=as_bytes) for name, value in inputs.items()]
+    if binary is None:
+        # Where JSON could not carry an input, it may be unable to carry an output as well.
+        as_bytes = as_bytes or any(tensor.needs_bytes for tensor in tensors)
     path = f"{model_path('v2', model, version)}/infer"
     request = _request(path, tensors, outputs, options, as_bytes=as_bytes)
     request = replace(request, model=model)

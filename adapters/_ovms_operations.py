@@ -80,7 +80,8 @@ def infer_flow(
         outputs: The names of those that are wanted; all of them by default.
         version: Of the model; the latest by default.
         binary: Whether tensors go as bytes behind the JSON, both ways; by default where an input is
-            an array. Then outputs are arrays too, else nested lists.
+            an array, or one that JSON cannot carry: FP16, BF16 or bytes. With an array among the
+            inputs outputs are arrays, else nested lists.
         options: Those of every call; every other one goes to the API as it is.
     """
     if setup.own["dialect"] == "tfs":

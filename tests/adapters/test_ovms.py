@@ -100,6 +100,27 @@ def test_datatypes_may_be_given(client: Any):
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        ({"data": [1.0], "datatype": "FP16"}, {"binary_data_output": True}),
+        ([b"\xff"], {"binary_data_output": True}),
+        (["hi"], None),
+        ([1.0], None),
+    ],
+)
+def test_what_json_cannot_carry_comes_as_it_went(
+    scripted: Any, server: Recorder, value: Any, asked: Any
+):
+    """A model that gets halves or bytes gives such, which a server cannot write as JSON either."""
+    server.play(answer({"outputs": []}))
+    scripted.infer("m", {"x": value})
+    request = server.requests[0]
+    length = int(request.headers.get("inference-header-content-length", len(request.body)))
+
+    assert asked == json.loads(request.body[:length]).get("parameters")
+
+
 def test_outputs_may_be_chosen(client: Any):
     """Others are not sent."""
     inputs = {"a": [[5, 6]], "b": [[1, 2]]}
