@@ -13,6 +13,7 @@ from tests.support.leaks import (  # noqa: F401 - hooks of pytest
     pytest_runtest_makereport,
     pytest_unconfigure,
 )
+from tests.support.run import AsyncRun, Run, SyncRun
 from tests_real import llama, triton
 from tests_real.proxy import Proxy
 from tests_real.servers import Server
@@ -50,6 +51,14 @@ def triton_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Triton with the models `double` and `echo`."""
     with triton.serving(tmp_path_factory.mktemp("triton")) as server:
         yield server
+
+
+@pytest.fixture(params=[SyncRun, AsyncRun], ids=["sync", "async"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Run the test twice, with plain functions in threads and with coroutines on a loop."""
+    flavour = request.param()
+    yield flavour
+    flavour.close()
 
 
 @pytest.fixture

@@ -32,6 +32,6 @@ def serving(model: Path, *, prefix: str = "", embedding: bool = False) -> Iterat
         [*command, *(["--embedding"] * embedding)],
         port=port,
         log=model.with_name(f"{name}.log"),
-        ready=answers(port, f"{prefix}/health"),
+        ready=answers(port, f"{prefix}/health", {"Authorization": f"Bearer {KEY}"}),
     ) as server:
         yield server

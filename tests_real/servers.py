@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 __all__ = ["FOLDER", "Server", "answers", "environment", "free_port", "script", "started"]
@@ -79,14 +80,14 @@ def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path
         time.sleep(INTERVAL)
 
 
-def answers(port: int, path: str, *, status: int = 200) -> Callable[[], bool]:
-    """A function that says whether a GET of this path has this status."""
+def answers(port: int, path: str, headers: Mapping[str, str] | None = None) -> Callable[[], bool]:
+    """A function that says whether a GET of this path is answered with 200."""
 
     def ask() -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
-            connection.request("GET", path)
-            return status == connection.getresponse().status
+            connection.request("GET", path, headers=headers or {})
+            return HTTPStatus.OK == connection.getresponse().status
         except (OSError, http.client.HTTPException):
             return False
         finally:

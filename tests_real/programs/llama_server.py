@@ -24,7 +24,7 @@ def main() -> None:
 def parameters(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     """Two threads, four calls at once, and always the same answer."""
     found = xllamacpp.CommonParams()
-    found.model.path = arguments.model
+    found.model.path, found.model_alias = arguments.model, "fixed"
     found.hostnames, found.port = ["127.0.0.1"], arguments.port
     found.api_prefix, found.api_keys = arguments.prefix, [arguments.key]
     found.n_ctx, found.n_parallel, found.cpuparams.n_threads = 2048, 4, 2
