@@ -11,8 +11,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future
 from typing import Any, assert_type
 
-from adapters import openai
-from adapters._results import Answer, Embeddings, Models, RawAnswer
+from adapters import claude, gemini, groq, ollama, openai
+from adapters._results import (
+    Answer,
+    Embeddings,
+    Models,
+    Picture,
+    RawAnswer,
+    TokenCount,
+    Transcription,
+)
 from adapters._streaming import AsyncStream, Stream
 from resilience import (
     CircuitBreaker,
@@ -263,6 +271,15 @@ assert_type(client.embed("m", ["a"]), Embeddings)
 assert_type(openai.Client.chat(client, "m", "Hi"), Answer)
 assert_type(openai.models(), Models)
 assert_type(openai.chat("m", "Hi"), Answer)
+
+assert_type(claude.chat("m", "Hi", max_tokens=5), Answer)
+assert_type(claude.count_tokens("m", "Hi"), TokenCount)
+assert_type(gemini.generate("m", ["Hi"]).pictures, tuple[Picture, ...])
+assert_type(gemini.embed("m", "a").vectors, list[list[float]])
+assert_type(groq.transcribe("m", b"sound"), Transcription)
+assert_type(ollama.pull("m"), Stream)
+assert_type(bool(ollama.health()), bool)
+claude.chat("m", "Hi", max_tokens="5")  # type: ignore[arg-type]
 
 async_client = openai.AsyncClient("made up")
 
