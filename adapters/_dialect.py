@@ -29,6 +29,7 @@ class Dialect:
     moderations_path: str = "moderations"
     models_path: str = "models"
     rerank_path: str = "rerank"
+    responses_path: str = "responses"
     transcriptions_path: str = "audio/transcriptions"
     embedding_format: str | None = "base64"
     stream_options: Mapping[str, Any] | None = None

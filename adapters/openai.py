@@ -21,6 +21,14 @@ from adapters._openai_answers import (
     read_chat_stream,
 )
 from adapters._openai_errors import OPENAI_ERRORS
+from adapters._openai_responses import (
+    build_input_tokens,
+    build_responses,
+    build_responses_stream,
+    parse_input_tokens,
+    parse_response,
+    read_responses_stream,
+)
 from adapters._openai_style import (
     build_chat,
     build_chat_stream,
@@ -31,6 +39,7 @@ from adapters._openai_style import (
 )
 from adapters._operations import Operation, StreamOperation
 from adapters._provider import OwnSetting, Provider
+from adapters._transcription import build_transcription, read_transcription
 
 __all__ = [
     "AsyncClient",
@@ -38,6 +47,7 @@ __all__ = [
     "chat",
     "completions",
     "configure",
+    "count_tokens",
     "embed",
     "generate_report",
     "get_stats",
@@ -45,7 +55,10 @@ __all__ = [
     "moderations",
     "request",
     "reset_stats",
+    "responses",
     "stream",
+    "stream_responses",
+    "transcribe",
 ]
 
 _PROVIDER = Provider(
@@ -73,9 +86,13 @@ class _Operations:
 
     chat = Operation.of(build_chat, parse_chat)
     stream = StreamOperation(build_chat_stream, read_chat_stream)
+    responses = Operation.of(build_responses, parse_response)
+    stream_responses = StreamOperation(build_responses_stream, read_responses_stream)
     completions = Operation.of(build_completions, parse_completions)
     embed = Operation(embed_flow)
     moderations = Operation.of(build_moderations, parse_moderations)
+    transcribe = Operation.of(build_transcription, read=read_transcription)
+    count_tokens = Operation.of(build_input_tokens, parse_input_tokens)
     models = Operation.of(build_models, parse_models)
 
 
@@ -91,9 +108,13 @@ _default = DefaultClient(Client, __name__)
 
 chat = _default.function(Client.chat)
 stream = _default.function(Client.stream)
+responses = _default.function(Client.responses)
+stream_responses = _default.function(Client.stream_responses)
 completions = _default.function(Client.completions)
 embed = _default.function(Client.embed)
 moderations = _default.function(Client.moderations)
+transcribe = _default.function(Client.transcribe)
+count_tokens = _default.function(Client.count_tokens)
 models = _default.function(Client.models)
 
 configure = _default.configure
