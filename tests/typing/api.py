@@ -11,13 +11,18 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future
 from typing import Any, assert_type
 
-from adapters import claude, gemini, groq, ollama, openai
+from adapters import claude, gemini, groq, llvm, ollama, openai, opea, ovms, tei, tgi
 from adapters._results import (
     Answer,
+    Documents,
     Embeddings,
+    Health,
     Models,
     Picture,
+    Predictions,
+    Rankings,
     RawAnswer,
+    Tensors,
     TokenCount,
     Transcription,
 )
@@ -300,6 +305,20 @@ async def awaited_operations() -> None:
 client.chat("m")  # type: ignore[call-arg]
 client.chat(1, "Hi")  # type: ignore[arg-type]
 openai.embed("m")  # type: ignore[call-arg]
+
+# Servers that people run themselves.
+
+assert_type(tgi.chat("Hi", model="m"), Answer)
+assert_type(tgi.stream_generate("Hi", max_new_tokens=5), Stream)
+assert_type(tgi.health(), Health)
+assert_type(tei.Client().predict(["a", "b"]), Predictions)
+assert_type(tei.rerank("q", ["a"], model="m"), Rankings)
+assert_type(llvm.chat_batch("m", ["Hi"]), Answer)
+assert_type(ovms.infer("m", {"x": [1.0]}, binary=True), Tensors)
+assert_type(opea.retrieve("q", [0.5], k=2), Documents)
+tgi.chat()  # type: ignore[call-arg]
+ovms.infer("m", 5)  # type: ignore[arg-type]
+opea.rerank("q")  # type: ignore[call-arg]
 
 # The rest.
 
