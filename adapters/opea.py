@@ -74,6 +74,7 @@ _PROVIDER = Provider(
         for name in _WITH_ADDRESSES
     },
     errors=OPEA_ERRORS,
+    span_operations={"chatqna": "chat", "retrieve": "retrieval"},
     dialect=Dialect(
         embeddings_path="v1/embeddings",
         embedding_format=None,  # taken, and not honoured

@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import opea
+from adapters._exchange import CallOptions, Exchange
+from adapters._messages import Request
 from adapters._opea_streams import unquoted
+from adapters._telemetry import describe_call
 from adapters.emulator import Emulator, expected_answer, expected_vector
 from adapters.emulator.answers import expected_score
 from adapters.errors import (
@@ -267,6 +270,18 @@ def test_a_ranking_of_other_documents(scripted: Any, server: Recorder, ranked: o
 
     with pytest.raises(InvalidResponseError):
         scripted.rerank("q", ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [("chatqna", "chat"), ("retrieve", "retrieval"), ("embed", "embeddings"), ("rerank", "rerank")],
+)
+def test_the_names_of_spans(operation: str, name: str):
+    """Those of the conventions where they have one, ours where they have none."""
+    request = Request(operation=operation, method="POST", path="x")
+    exchange = Exchange(opea.Client.provider, request, CallOptions({}, None))
+
+    assert name == describe_call("http://localhost:8888", exchange, streams=False).name
 
 
 @pytest.mark.parametrize("call", ["chat", "chatqna"])
