@@ -1,4 +1,4 @@
-"""The faults of the emulator strike at every hosted API, and its client gets over them."""
+"""The faults of the emulator strike at every API that chats, and its client gets over them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from typing import Any
 
 import pytest
 
-from adapters import claude, errors, gemini, groq, ollama, openai
+from adapters import claude, errors, gemini, groq, llvm, ollama, opea, openai, ovms, tgi
 from adapters.emulator import Emulator, expected_answer
 from adapters.errors import AdapterError
 from tests.adapters.flavours import Make
 
 ANSWER = expected_answer("Say hello", seed=7)
-# API: a model of it.
-MODELS: dict[Any, str] = {
-    claude: "claude-sonnet-5-5",
-    gemini: "gemini-2.0-flash",
-    groq: "llama-3.1-8b-instant",
-    ollama: "llama3.2",
-    openai: "gpt-4o-mini",
+HELLO = [{"role": "user", "content": "Say hello"}]
+# API: what a chat is asked with; some servers have one model, which needs no name.
+ASKED: dict[Any, tuple[Any, ...]] = {
+    claude: ("claude-sonnet-5-5", "Say hello"),
+    gemini: ("gemini-2.0-flash", "Say hello"),
+    groq: ("llama-3.1-8b-instant", "Say hello"),
+    ollama: ("llama3.2", "Say hello"),
+    openai: ("gpt-4o-mini", "Say hello"),
+    tgi: ("Say hello",),
+    llvm: ("Qwen/Qwen3-8B", "Say hello"),
+    ovms: ("OpenVINO/Qwen3-8B-int4-ov", "Say hello"),
+    opea: (HELLO,),
 }
-apis = pytest.mark.parametrize("api", MODELS, ids=lambda api: api.__name__.rpartition(".")[2])
+apis = pytest.mark.parametrize("api", ASKED, ids=lambda api: api.__name__.rpartition(".")[2])
 
 
 def client_of(make: Make, emulator: Emulator, api: Any, **settings: Any) -> Any:
@@ -36,7 +41,7 @@ def client_of(make: Make, emulator: Emulator, api: Any, **settings: Any) -> Any:
 
 def said(client: Any, api: Any) -> str:
     """The whole text of a stream."""
-    with client.stream(MODELS[api], "Say hello") as stream:
+    with client.stream(*ASKED[api]) as stream:
         return "".join(event.text for event in stream)
 
 
@@ -67,7 +72,7 @@ def test_a_call_gets_over_what_passes(make: Make, emulator: Emulator, api: Any, 
     """The second attempt brings the answer, and the log shows both."""
     emulator.script([f"{spec}{',' if ':' in spec else ':'}first=1"])
 
-    found = client_of(make, emulator, api).chat(MODELS[api], "Say hello")
+    found = client_of(make, emulator, api).chat(*ASKED[api])
 
     assert (ANSWER, 2) == (found.text, found.attempts)
     assert [True, False] == [record.fault is not None for record in emulator.log()]
@@ -141,7 +146,7 @@ def test_what_does_not_pass_is_raised_at_once(make: Make, emulator: Emulator, ap
     emulator.script([spec])
 
     with pytest.raises(AdapterError) as caught:
-        client_of(make, emulator, api).chat(MODELS[api], "Say hello")
+        client_of(make, emulator, api).chat(*ASKED[api])
 
     assert (1, 1) == (caught.value.attempts, len(emulator.log()))
 
@@ -153,7 +158,7 @@ def test_a_limit_moves_the_work_to_the_other_key(make: Make, emulator: Emulator,
     emulator.script(["limit:key=production,requests=1,window=1000,grace=0"])
     client = make(api, keys=emulator.keys(name), base_url=emulator.base_url(name), max_retries=1)
 
-    found = [client.chat(MODELS[api], "Say hello") for _ in range(4)]
+    found = [client.chat(*ASKED[api]) for _ in range(4)]
 
     assert [ANSWER] * 4 == [each.text for each in found]
     assert 3 <= [each.key_name for each in found].count("backup")

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import claude, gemini, groq, llvm, ollama, openai, ovms, tei, tgi
+from adapters import claude, gemini, groq, llvm, ollama, opea, openai, ovms, tei, tgi
 from adapters._claude_stream import read_message_stream
 from adapters._exchange import MakeReader
 from adapters._flows import drive
@@ -98,6 +98,8 @@ BLOCKED = {"promptFeedback": {"blockReason": "SAFETY"}}
 LINE = {"message": {"content": "hi", "thinking": "hm", "tool_calls": [CALL]}, "eval_count": 1}
 CHUNK = {**CHAT, "choices": [{"index": 0, "delta": SAID}], "x_groq": {"id": "r", "usage": USAGE}}
 
+TENSOR = {"name": "y", "datatype": "FP32", "shape": [1], "data": [0.5]}
+
 # API: each operation that answers as a whole.
 OPERATIONS: dict[ModuleType, dict[str, Asked]] = {
     claude: {
@@ -145,8 +147,27 @@ OPERATIONS: dict[ModuleType, dict[str, Asked]] = {
         "info": Asked((), {"model_id": "m"}),
         "health": Asked(()),
     },
-    llvm: {"chat": Asked(("m", "hi"), CHAT_ANSWER), "embed": Asked(("m", ["a"]), VECTORS)},
-    ovms: {"chat": Asked(("m", "hi"), CHAT_ANSWER), "embed": Asked(("m", ["a"]), VECTORS)},
+    llvm: {
+        "chat": Asked(("m", "hi"), CHAT_ANSWER),
+        "chat_batch": Asked(("m", ["hi", "ho"]), CHAT_ANSWER),
+        "embed": Asked(("m", ["a"]), VECTORS),
+        "rerank": Asked(("m", "q", ["a"]), {"results": [{"index": 0, "relevance_score": 0.5}]}),
+    },
+    ovms: {
+        "chat": Asked(("m", "hi"), CHAT_ANSWER),
+        "embed": Asked(("m", ["a"]), VECTORS),
+        "infer": Asked(("m", {"x": [1]}), {"outputs": [TENSOR]}),
+        "predict": Asked(("m", [[1]]), {"predictions": [[1]]}),
+        "metadata": Asked(("m",), {"name": "m"}),
+        "status": Asked(("m",)),
+    },
+    opea: {
+        "chatqna": Asked(("hi",), CHAT_ANSWER),
+        "embed": Asked((["a"] * 33,), VECTORS),
+        "rerank": Asked(("q", ["a"]), {"reranked_docs": [{"text": "a", "score": 0.5}]}),
+        "retrieve": Asked(("q", [0.5]), {"retrieved_docs": [{"id": "1", "text": "a"}]}),
+        "guardrails": Asked(("a",), {"text": "a", "downstream_black_list": []}),
+    },
 }
 
 
