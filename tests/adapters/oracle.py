@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.adapters.recorder import Recorded, Recorder
 
-__all__ = ["LIBRARIES", "Question", "comparable", "sent_by"]
+__all__ = ["LIBRARIES", "Question", "comparable", "form_of", "sent_by"]
 
 
 @dataclass(frozen=True)

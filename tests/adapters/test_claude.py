@@ -359,6 +359,17 @@ def test_stream_is_an_operation_of_its_own(client: Any):
         client.chat(MODEL, "Hi", stream=True)
 
 
+def test_keys_of_the_first_variable_leave_the_others_alone(make: Make, monkeypatch):
+    """A token is another name for a key, not one more."""
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token")
+    monkeypatch.setenv("ANTHROPIC_API_KEY_2", "sk-ant-2")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-1")
+
+    found = make(claude).keys
+
+    assert ["ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_2"] == [*found.get_stats()["endpoints"]]
+
+
 def test_no_key_names_both_variables(make: Make):
     """Without a key nothing is sent."""
     with pytest.raises(errors.MissingKeyError, match=r"ANTHROPIC_API_KEY.*ANTHROPIC_AUTH_TOKEN"):

@@ -15,6 +15,7 @@ from adapters.emulator.answers import count_tokens, expected_thoughts
 from adapters.emulator.openai_style.transcriptions import heard
 from adapters.errors import AdapterError
 from tests.adapters.flavours import Make
+from tests.adapters.oracle import form_of
 from tests.adapters.recorder import Recorder, answer, event_stream
 
 MODEL = "llama-3.1-8b-instant"
@@ -92,6 +93,7 @@ def test_the_usage_of_a_chunk_wins(server: Recorder, scripted: Any):
         event_stream(
             {"choices": [CHOICE], "x_groq": {"id": "req_9"}},
             {"choices": [LAST], "x_groq": {"id": "req_9", "usage": USAGE}},
+            {"choices": [], "usage": USAGE, "x_groq": {"usage": {"total_tokens": 99}}},
             "[DONE]",
         )
     )
@@ -99,7 +101,7 @@ def test_the_usage_of_a_chunk_wins(server: Recorder, scripted: Any):
     with scripted.stream(MODEL, "Hi") as stream:
         events = list(stream)
 
-    assert [None, 12] == [event.usage and event.usage.total_tokens for event in events]
+    assert [None, 12, 12] == [event.usage and event.usage.total_tokens for event in events]
     assert ("Hello", "req_9") == (stream.text, stream.server_request_id)
 
 
@@ -131,6 +133,25 @@ def test_a_transcription_as_text_and_with_details(client: Any, emulator: Emulato
     assert (text, f"{text}\n") == (plain.text, plain.raw)
     assert (text, text) == (long.text, long.raw["segments"][0]["text"])
     assert emulator.log()[1].request_id == long.server_request_id
+
+
+def test_a_form_writes_values_of_all_kinds(server: Recorder, scripted: Any):
+    """As the vendors' clients do: lists repeat their name, members stand in brackets."""
+    server.play(answer({"text": "hi"}))
+
+    scripted.transcribe(
+        "m", SOUND, flag=True, none=None, many=[1, "b"], extra_body={"deep": {"at": [0.5, False]}}
+    )
+
+    fields = [(name, content) for name, file, content in form_of(server.requests[0]) if not file]
+    assert [
+        ("deep[at][]", b"0.5"),
+        ("deep[at][]", b"false"),
+        ("flag", b"true"),
+        ("many[]", b"1"),
+        ("many[]", b"b"),
+        ("model", b"m"),
+    ] == fields
 
 
 def test_embeddings_and_models(client: Any):

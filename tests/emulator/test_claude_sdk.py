@@ -67,7 +67,7 @@ def test_a_limit_on_tokens_cuts_the_answer(claude: anthropic.Anthropic) -> None:
 
 def test_stop_sequences_end_the_answer(claude: anthropic.Anthropic) -> None:
     """The answer ends before a stop sequence, and says which one it was."""
-    answer = chat(claude, stop_sequences=["#", " "])
+    answer = chat(claude, stop_sequences=["#", " ", "."])
 
     assert ("stop_sequence", " ") == (answer.stop_reason, answer.stop_sequence)
     assert ANSWER.split()[0] == answer.content[0].text
