@@ -30,6 +30,7 @@ QUOTA_WORDS = (
 OPENAI_ERRORS = ErrorTable(
     codes={
         (400, "context_length_exceeded"): ContextLengthError,
+        (400, "exceed_context_size_error"): ContextLengthError,  # llama.cpp's server
         # The code comes first: an account whose type still says quota may only be too fast.
         (429, "rate_limit_exceeded"): RateLimitError,
         **{(status, word): QuotaExceededError for status in (403, 429) for word in QUOTA_WORDS},
