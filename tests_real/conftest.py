@@ -33,6 +33,14 @@ def llama_server(llama_model: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def calling_server(llama_model: Path) -> Iterator[Server]:
+    """llama.cpp's server with a model that wants a tool called, whatever it is asked."""
+    model = llama.write_model(llama_model.parent, "calling", llama.TOOL_CALL)
+    with llama.serving(model) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def embedding_server(llama_model: Path) -> Iterator[Server]:
     """llama.cpp's server for vectors."""
     with llama.serving(llama_model, embedding=True) as server:
@@ -43,6 +51,14 @@ def embedding_server(llama_model: Path) -> Iterator[Server]:
 def prefixed_server(llama_model: Path) -> Iterator[Server]:
     """llama.cpp's server under the prefix by which the model server of OpenVINO is called."""
     with llama.serving(llama_model, prefix="/v3") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prefixed_calling_server(llama_model: Path) -> Iterator[Server]:
+    """The one that wants a tool called, under the prefix."""
+    model = llama.write_model(llama_model.parent, "prefixed-calling", llama.TOOL_CALL)
+    with llama.serving(model, prefix="/v3") as server:
         yield server
 
 

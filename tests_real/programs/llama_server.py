@@ -24,14 +24,15 @@ def main() -> None:
 def parameters(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     """Two threads, four calls at once, and always the same answer."""
     found = xllamacpp.CommonParams()
-    found.model.path, found.model_alias = arguments.model, "fixed"
+    found.model.path, found.model_alias = arguments.model, ["fixed"]
     found.hostnames, found.port = ["127.0.0.1"], arguments.port
     found.api_prefix, found.api_keys = arguments.prefix, [arguments.key]
     found.n_ctx, found.n_parallel, found.cpuparams.n_threads = 2048, 4, 2
     found.warmup, found.use_jinja, found.sampling.temp = False, True, 0
     if arguments.embedding:
         found.embedding = True
-        found.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        # The mean would leave out what a slot still knows of an earlier text.
+        found.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
     return found
 
 

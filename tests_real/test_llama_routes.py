@@ -1,0 +1,133 @@
+"""What else llama.cpp's server can be asked: texts, vectors, responses, health; many at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapters import claude, llvm, openai, ovms, tgi
+from tests.adapters.flavours import Make
+from tests_real.apis import APIS, nothing_is_held
+from tests_real.llama import KEY, MODEL, SENTENCE
+from tests_real.servers import Server
+
+# The model's vector of a text is that of its last letter.
+TEXTS = ["hi", "ho", "something new", "answer", "Gruß", "x", "y", "z"]
+OPENAI = APIS["openai"]
+
+
+@pytest.mark.parametrize("name", ["openai", "llvm", "tgi"])
+def test_completions(make: Make, llama_server: Server, name: str):
+    """A prompt is continued as the SDK reads it."""
+    api = APIS[name]
+    found = api.ask(api.client(make, llama_server.url).completions, "hi", max_tokens=20)
+    with api.sdk(llama_server.url) as theirs:
+        wanted = theirs.completions.create(model=MODEL, prompt="hi", max_tokens=20)
+
+    assert SENTENCE == wanted.choices[0].text == found.text
+    assert (wanted.usage.prompt_tokens, wanted.usage.completion_tokens) == (
+        found.usage.input_tokens,
+        found.usage.output_tokens,
+    )
+    assert "stop" == wanted.choices[0].finish_reason == found.finish_reason
+
+
+@pytest.mark.parametrize("name", ["openai", "llvm"])
+def test_a_list_of_prompts(make: Make, llama_server: Server, name: str):
+    """There is a text for each, in order."""
+    client = APIS[name].client(make, llama_server.url)
+
+    assert (SENTENCE,) * 3 == client.completions(MODEL, ["a", "b", "c"], max_tokens=20).texts
+
+
+@pytest.mark.parametrize("name", ["openai", "llvm"])
+def test_vectors(make: Make, embedding_server: Server, name: str):
+    """They are the SDK's, to the last bit that a float has, in the order of the inputs."""
+    api = APIS[name]
+    found = api.client(make, embedding_server.url).embed(MODEL, TEXTS)
+    with api.sdk(embedding_server.url) as theirs:
+        wanted = theirs.embeddings.create(model=MODEL, input=TEXTS)
+
+    assert len(TEXTS) == len(found.vectors) == len({tuple(vector) for vector in found.vectors})
+    for ours, one in zip(found.vectors, wanted.data, strict=True):
+        assert one.embedding == pytest.approx(ours, abs=1e-7)
+    assert (wanted.usage.prompt_tokens, wanted.usage.total_tokens, MODEL) == (
+        found.usage.input_tokens,
+        found.usage.total_tokens,
+        found.model,
+    )
+
+
+def test_vectors_of_tokens(make: Make, embedding_server: Server):
+    """A list of numbers is one input."""
+    client = OPENAI.client(make, embedding_server.url)
+    [of_text], [of_tokens] = (
+        client.embed(MODEL, "x").vectors,
+        client.embed(MODEL, [1, 3 + ord("x")]).vectors,
+    )
+
+    assert of_text == pytest.approx(of_tokens)
+
+
+def test_responses(make: Make, llama_server: Server):
+    """Another route goes through `request`: whole and event by event as the SDK reads it."""
+    client = OPENAI.client(make, llama_server.url)
+    body = {"model": MODEL, "input": "hi"}
+    found = client.request("POST", "responses", json=body)
+    with client.request("POST", "responses", json={**body, "stream": True}, stream=True) as stream:
+        events = list(stream)
+    with OPENAI.sdk(llama_server.url) as theirs:
+        wanted = theirs.responses.create(**body)
+        kinds = [event.type for event in theirs.responses.create(**body, stream=True)]
+
+    assert SENTENCE == wanted.output_text == found.raw["output"][0]["content"][0]["text"]
+    assert wanted.usage.total_tokens == found.raw["usage"]["total_tokens"]
+    assert kinds == [event.event for event in events]
+    assert "response.completed" == kinds[-1]
+
+
+def test_health(make: Make, llama_server: Server):
+    """The server is ready."""
+    for module in (llvm, tgi):
+        assert make(module, api_key=KEY, base_url=llama_server.url).health()
+
+
+def test_chats_without_a_route_for_batches(make: Make, llama_server: Server):
+    """This server has none, and so gets the conversations one by one."""
+    found = APIS["llvm"].client(make, llama_server.url).chat_batch(MODEL, ["hi", "ho"])
+
+    assert ((SENTENCE, SENTENCE), 2) == (found.texts, found.attempts)
+
+
+def test_many_at_once(run: Any, embedding_server: Server):
+    """Every call gets the vector of its own text, and in the end nothing is held."""
+    kind = openai.Client if run.flavour == "sync" else openai.AsyncClient
+    client = kind(api_key=KEY, base_url=f"{embedding_server.url}/v1", max_concurrent_requests=6)
+    texts = TEXTS * 4
+    alone = {text: run.call(client.embed, MODEL, text).vectors[0] for text in TEXTS}
+    calls = [run.start(client.embed, MODEL, text) for text in texts]
+    found = [call.result().vectors[0] for call in calls]
+    run.call(getattr(client, "aclose", None) or client.close)
+
+    assert nothing_is_held(client)
+    for text, vector in zip(texts, found, strict=True):
+        assert alone[text] == pytest.approx(vector, abs=1e-6)
+
+
+def test_the_same_answer_in_every_dialect(
+    make: Make, llama_server: Server, prefixed_server: Server
+):
+    """Five clients, one model: one text, one count of tokens, one reason."""
+    url = llama_server.url
+    clients = {module: make(module, api_key=KEY, base_url=url) for module in (claude, llvm, tgi)}
+    clients[openai] = make(openai, api_key=KEY, base_url=f"{url}/v1")
+    clients[ovms] = make(ovms, api_key=KEY, base_url=prefixed_server.url)
+    answers = [
+        client.chat(*([] if module is tgi else [MODEL]), "hi") for module, client in clients.items()
+    ]
+
+    assert [(SENTENCE, "stop", 9)] * 5 == [
+        (found.text, found.finish_reason, found.usage.output_tokens) for found in answers
+    ]
+    assert 1 == len({found.usage.input_tokens for found in answers})
