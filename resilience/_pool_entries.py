@@ -231,7 +231,9 @@ class KeyEntries:
         self._lock = threading.RLock()
         self._changes = threading.Lock()
         self._waiters = {}
-        self._ring.renew()
+        # What the fork has caught in the midst of being added or removed is not there.
+        self._ring.renew(self._members)
+        self._members = {name: self._members[name] for name in self._ring.entries}
         for name, member in self._members.items():
             member.entry = self._ring.entries[name]
 

@@ -86,12 +86,13 @@ class KeyRing:
         self._order.remove(entry)
         return entry
 
-    def renew(self) -> None:
-        """Forget the calls in flight, which are those of another process.
+    def renew(self, names: Container[str]) -> None:
+        """Forget the calls in flight, which are those of another process, and all but these names.
 
         The entries are copies then: what this process has inherited is given back to the old ones.
         """
-        self._order = [copy(entry) for entry in self._order]
+        known = (each for each in self._order if each.name in self.entries and each.name in names)
+        self._order = [copy(entry) for entry in known]
         for entry in self._order:
             entry.active = 0
         self.entries = {entry.name: entry for entry in self._order}

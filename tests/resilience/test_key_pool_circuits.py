@@ -12,6 +12,7 @@ from resilience import (
     CircuitOpenError,
     KeyPool,
     NoKeyAvailableError,
+    RefusedError,
     circuit_breaker,
     deadline,
     get_stats,
@@ -514,5 +515,6 @@ def test_a_pool_with_circuits_and_lines_leaves_no_cycle_behind_a_call(run):
     try:
         assert "key of c" == fetch()
         assert [None] == [error() for error in errors]
+        assert [] == [each for each in gc.get_objects() if isinstance(each, RefusedError)]
     finally:
         gc.enable()

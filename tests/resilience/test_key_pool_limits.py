@@ -307,6 +307,41 @@ def test_who_waits_for_an_entry_that_rests_by_then_goes_elsewhere(run, error):
     assert idle(pool)
 
 
+def test_a_lease_by_hand_looks_at_its_entry_once_more(run):
+    """Nobody is left to do it later: who waited in a line gets no key that rests by then."""
+    pool = pool_of("ab", strategy="first")
+    pool.update("a", max_concurrent_requests=1)
+    gate = run.gate()
+
+    @run.steps
+    def hold(held):
+        yield gate.wait()
+        if held.name == "a":
+            raise throttled(60)
+        return held.name
+
+    def now():
+        with pool.lease() as held:
+            return hold(held)
+
+    async def later():
+        async with pool.lease() as held:
+            return await hold(held)
+
+    function = now if run.flavour == "sync" else later
+    with FakeClock(autojump=False):
+        first = run.start(function)
+        run.until(lambda: 1 == gate.arrived)
+        others = [run.start(function) for _ in range(2)]
+        run.until(lambda: 2 == pool.queues["a"].size)
+        gate.open()
+
+        assert ["b", "b"] == [other.result() for other in others]
+        with pytest.raises(HttpError):
+            first.result()
+    assert idle(pool)
+
+
 def test_by_name_a_call_waits_for_that_entry_alone(run):
     """No other one takes its place, be the line ever so full."""
     pool = pool_of("ab", max_concurrent_requests=1, queue_size=0)

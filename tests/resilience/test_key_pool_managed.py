@@ -217,6 +217,23 @@ def test_of_two_that_add_one_name_one_is_told():
     assert f"key of {results[0]}" == pool.take().key
 
 
+@pytest.mark.parametrize("part", ["_members", "_ring.entries", "_ring._order"])
+def test_trap_9_a_fork_in_the_midst_of_a_change_leaves_whole_entries(part):
+    """What another thread had half added or removed is not there in the child; the rest is."""
+    pool = pool_of("abc")
+    entry = pool._ring.entries["b"]
+    if part == "_members":
+        del pool._members["b"]
+    elif part == "_ring.entries":
+        del pool._ring.entries["b"]
+    else:
+        pool._ring._order.remove(entry)
+    pool.renew_after_fork()
+
+    assert ("a", "c") == pool.names()
+    assert list("acac") == [pool.take().name for _ in range(4)]
+
+
 # -- a storm ---------------------------------------------------------------------------------
 
 
