@@ -116,10 +116,9 @@ class KeyPool(KeyChoice):
             if lease is None:
                 waiter = ThreadWaiter()
                 with self._told_of_changes(waiter):
-                    lease = self._look(search)
-                    if lease is None:
+                    if self._must_wait(search):
                         waiter.wait(search.seconds, rests=search.rests)
-                        continue
+                continue
             passage = lease.passage
             if passage is None:
                 return lease
@@ -142,10 +141,9 @@ class KeyPool(KeyChoice):
             if lease is None:
                 waiter = LoopWaiter()
                 with self._told_of_changes(waiter):
-                    lease = self._look(search)
-                    if lease is None:
+                    if self._must_wait(search):
                         await waiter.wait(search.seconds, rests=search.rests)
-                        continue
+                continue
             passage = lease.passage
             if passage is None:
                 return lease

@@ -28,6 +28,7 @@ class Lease:
     """A key that was handed out; its outcome is charged to the entry that it came from.
 
     Attributes:
+        is_open: Whether it has been counted and not been given back yet.
         name: The name of the entry.
         key: The secret, or None where a server needs none.
         base_url: The server that this entry stands for, or None.
@@ -35,11 +36,11 @@ class Lease:
 
     __slots__ = (
         "_is_free",
-        "_open",
         "_pool",
         "base_url",
         "began",
         "entry",
+        "is_open",
         "key",
         "member",
         "name",
@@ -49,7 +50,7 @@ class Lease:
 
     def __init__(self, pool: KeyChoice, member: Member, now: float) -> None:
         self._pool = pool
-        self._open = True
+        self.is_open = False
         self.member = member
         self.entry = member.entry
         self.secret = secret = member.secret
@@ -82,11 +83,12 @@ class Lease:
 
     def finish(self, error: BaseException | None) -> None:
         """Give the key back and report what became of the call; a second time changes nothing."""
-        if self._open:
-            self._open = False
+        if self.is_open:
             if error is not None:
                 forget_waking(error)
             self._pool.settle(self, error)
+        elif self.passage is not None:
+            self.passage.leave()  # where a Ctrl-C came in the midst of the first time
 
     def __repr__(self) -> str:
         shown = "no key" if self.key is None else f"key {fingerprint(self.key)}"

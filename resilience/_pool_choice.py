@@ -29,7 +29,7 @@ from resilience.errors import (
 from resilience.telemetry.events import KeyRested, publish
 
 if TYPE_CHECKING:
-    from resilience._core.key_entry import Trouble
+    from resilience._core.key_entry import Entry, Trouble
 
 __all__ = ["Chooser", "KeyChoice", "Search", "check_strategy"]
 
@@ -115,13 +115,24 @@ class KeyChoice(KeyStatistics):
         return Search(name, strategy, tier, tried, self._wait if wait is None else wait)
 
     def _look(self, search: Search) -> Lease | None:
-        """Return a lease; or None, and in the search how long to wait; or raise the refusal."""
+        """Return a lease; None where it is worth waiting for one; or raise the refusal."""
         if search.name is not None:
             self._member(search.name)
         lease = self._choose(search)
         if lease is None:
             self._plan_wait(search)
         return lease
+
+    def _must_wait(self, search: Search) -> bool:
+        """Return whether still nobody can serve, and say in the search how long to wait."""
+        if search.name is not None:
+            self._member(search.name)
+        with self._lock:
+            offer = self._offer(search, _clock.now())
+            if any(search.name in (None, entry.name) for entry in offer):
+                return False
+        self._plan_wait(search)
+        return True
 
     def _goes_on(self, search: Search, lease: Lease, error: BaseException) -> bool:
         """Return whether another entry may serve after this one has turned the call away."""
@@ -141,20 +152,33 @@ class KeyChoice(KeyStatistics):
         preferred = search.name
         if preferred is None and not isinstance(strategy, str):
             preferred = self._ask(strategy, search)
-        with self._lock:
-            now = _clock.now()
-            offer = self._offer(search, now)
-            chosen = None if preferred is None else self._ring.entries.get(preferred)
-            if chosen is not None and not offer.allows(chosen):
-                chosen = None
-            if chosen is None and search.name is None:
-                # What a strategy answers may be nonsense, or gone by now.
-                pick = STRATEGIES[strategy if isinstance(strategy, str) else DEFAULT]
-                chosen = pick(offer, random.random())  # noqa: S311 - spreads load
-            if chosen is None:
-                return None
-            self._ring.take(chosen, now)
-            return Lease(self, self._members[chosen.name], now)
+        lease = None
+        try:
+            with self._lock:
+                now = _clock.now()
+                chosen = self._pick(search, self._offer(search, now), strategy, preferred)
+                if chosen is not None:
+                    lease = Lease(self, self._members[chosen.name], now)
+                    self._ring.take(chosen, now)
+                    lease.is_open = True  # no call in between: Ctrl-C could come there
+        except BaseException as error:
+            if lease is not None:
+                lease.finish(error)
+            raise
+        return lease
+
+    def _pick(
+        self, search: Search, offer: Offer, strategy: str | Chooser, preferred: str | None
+    ) -> Entry | None:
+        """Return the preferred entry, if it may serve, else one by the strategy."""
+        chosen = None if preferred is None else self._ring.entries.get(preferred)
+        if chosen is not None and offer.allows(chosen):
+            return chosen
+        if search.name is not None:
+            return None
+        # What a strategy of the user's answers may be nonsense, or gone by now.
+        pick = STRATEGIES[strategy if isinstance(strategy, str) else DEFAULT]
+        return pick(offer, random.random())  # noqa: S311 - spreads load
 
     def _ask(self, strategy: Chooser, search: Search) -> str | None:
         """Return the name that a user's strategy chooses; None for whatever is no name."""
@@ -220,6 +244,8 @@ class KeyChoice(KeyStatistics):
         seconds = None
         try:
             with self._lock:
+                if not lease.is_open:
+                    return
                 speaks = lease.member.secret is lease.secret
                 is_trouble = verdict is not None and verdict.kind in ("rate_limit", "key")
                 if verdict is not None and is_trouble and speaks and not lease.is_free:
@@ -228,6 +254,7 @@ class KeyChoice(KeyStatistics):
                     seconds = self._ring.trouble(lease.entry, kind, hint, began, now)
                 proved = speaks and (verdict is None or verdict.kind == "permanent")
                 self._ring.give_back(lease.entry, proved=proved, began=began, now=now)
+                lease.is_open = False
             if passage is not None:
                 passage.record(error, began)
         finally:

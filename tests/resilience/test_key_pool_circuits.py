@@ -107,6 +107,16 @@ def test_one_server_has_no_circuit_and_several_have_one_each():
     assert {"a": "CLOSED", "b": "CLOSED"} == states(pool)
 
 
+def test_a_server_that_is_gone_does_not_count():
+    """One after another they are one server at a time, and need no circuit."""
+    pool = replicas("a")
+    pool.remove("a")
+    pool.add("b", None, base_url="http://b")
+    pool.update("b", base_url="http://c")
+
+    assert {} == states(pool)
+
+
 def test_several_keys_of_one_server_have_no_circuit_each():
     """It is the server that is down, not the key."""
     pool = KeyPool()
@@ -277,6 +287,26 @@ def test_a_call_in_line_learns_that_the_circuit_has_opened(run):
         assert 0 == pool.get_stats()["active_requests"]
 
 
+def test_a_circuit_that_is_turned_off_lets_a_call_in_line_pass(run):
+    """The permit of a circuit that was asked before says nothing against it."""
+    pool, gate = pool_of("a", failure_threshold=1), run.gate()
+    around = prioritized(max_concurrent_requests=1)
+
+    @run.steps
+    def inside(*, key):
+        yield gate.wait()
+        return key[-1]
+
+    fetch = pool.inject("key")(around(inside))
+    calls = [run.start(fetch) for _ in range(2)]
+    run.until(lambda: (1, 1) == (gate.arrived, fetch.queue.size))
+    pool.circuit_breakers["a"].disable()
+    gate.open()
+
+    assert ["a", "a"] == [call.result() for call in calls]
+    assert 0 == pool.get_stats("a")["refused_requests"]
+
+
 # -- when nobody is left ---------------------------------------------------------------------
 
 
@@ -338,6 +368,25 @@ def test_a_retry_goes_on_where_others_can_serve(run, clock):
     servers = Servers(run, pool, retry(jitter=0), a=down())
 
     assert ("b", 1, "ab") == (servers.fetch(), clock.now, servers.asked)
+
+
+def test_a_retry_waits_for_the_rest_that_ended_its_round(run, clock):
+    """The circuit of another entry would let it in before; but nobody sleeps towards that."""
+    pool = pool_of("ab", failure_threshold=1, reset_timeout=3)
+    open_by_failures(pool, "a", 1)
+    servers = Servers(run, pool, retry(jitter=0), b=[throttled(5)])
+
+    assert servers.fetch() in ("a", "b")
+    assert [0, 5] == servers.server.times
+
+
+def test_a_failure_that_opens_a_circuit_leaves_the_rest_of_others(run, clock):
+    """A key that will wake is worth its wait, however long the circuit is open."""
+    pool = pool_of("ab", failure_threshold=1, reset_timeout=300)
+    pool.take(name="b").finish(throttled(20))
+    servers = Servers(run, pool, retry(jitter=0), a=down())
+
+    assert ("b", [0, 20]) == (servers.fetch(), servers.server.times)
 
 
 def test_one_error_object_is_news_each_time(run, clock):

@@ -11,6 +11,7 @@ import pytest
 from resilience import (
     DeadlineExceededError,
     KeyPool,
+    NoKeyAvailableError,
     Priority,
     QueueClosedError,
     QueueFullError,
@@ -279,6 +280,18 @@ def in_another_thread(manager):
         thread.join()
 
 
+def test_a_full_line_is_nothing_that_a_retry_looks_at_again_and_again(run):
+    """After a throttling it waits for as long as the server said, not for the line to move."""
+    pool = pool_of("ab", strategy="first")
+    pool.update("b", max_concurrent_requests=1, queue_size=0)
+    server = KeyServer(a=[throttled(7)])
+    fetch = run.decorate(lambda f: retry(jitter=0)(pool.inject("key")(f)), server.answer)
+    with FakeClock(), in_another_thread(pool.queues["b"].permit()):
+        assert "a" == fetch()
+
+    assert [0, 7] == server.times
+
+
 def test_a_line_closed_by_hand_turns_calls_away(run):
     """As a full one does; the error says so where there is no other entry."""
     pool = pool_of("ab", max_concurrent_requests=1, strategy="first")
@@ -403,6 +416,28 @@ def test_a_removed_entry_sends_those_who_wait_elsewhere(run):
 
     assert ["a", "b", "b"] == [call.result() for call in calls]
     assert idle(pool)
+
+
+def test_a_removed_entry_that_was_the_last_one_leaves_no_key(run):
+    """Who waited for it is told about the pool, not about a line that is no more."""
+    pool = pool_of("a", max_concurrent_requests=1)
+    asker = Asker(run, pool)
+    calls = [asker.start() for _ in range(2)]
+    pool.remove("a")
+    with pytest.raises(NoKeyAvailableError, match="it is empty"):
+        calls[1].result()
+    asker.gate.open()
+
+    assert "a" == calls[0].result()
+
+
+def test_without_a_limit_any_more_an_entry_is_free_at_once():
+    """Permits that are held still do not make it look full."""
+    pool = pool_of("ab", max_concurrent_requests=1, strategy="least-loaded")
+    with pool.lease("a"):
+        pool.update("a", max_concurrent_requests=None, weight=1_000)
+
+        assert "aa" == "".join(pool.take().name for _ in range(2))
 
 
 def test_a_removed_entry_ends_the_wait_in_its_line_by_name():

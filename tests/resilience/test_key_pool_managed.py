@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sys
 import threading
 from collections import Counter
 
@@ -22,6 +23,7 @@ from resilience import (
 from resilience.testing import no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import HttpError
+from tests.support.interrupts import interrupted_everywhere
 from tests.support.keys import rejected, throttled
 
 NAMES = "abcdefgh"
@@ -232,6 +234,24 @@ def test_trap_9_a_fork_in_the_midst_of_a_change_leaves_whole_entries(part):
 
     assert ("a", "c") == pool.names()
     assert list("acac") == [pool.take().name for _ in range(4)]
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_concurrent_requests": 1, "failure_threshold": 3}])
+def test_trap_3_ctrl_c_at_any_point_loses_no_lease(limits):
+    """Interrupted anywhere on the way to the function, key and permit are given back.
+
+    Without a line so it is on the way back; what leaves a queue is the affair of its own tests.
+    """
+    pool, places = pool_of("ab", **limits), set()
+    fetch = pool.inject("key")(lambda *, key: sys.settrace(None) if limits else key)
+    for place in interrupted_everywhere(fetch):
+        places.add(place.split(":")[0])
+        held = sum(queue.active + queue.size for queue in pool.queues.values())
+
+        assert (0, 0) == (pool.get_stats()["active_requests"], held), place
+
+    expected = {"QueueMachine.take"} if limits else {"KeyChoice.settle", "KeyRing.give_back"}
+    assert {"KeyChoice._choose", "KeyRing.take", *expected} <= places
 
 
 # -- a storm ---------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from resilience import (
@@ -138,16 +140,16 @@ def test_a_change_of_the_pool_wakes_whoever_waits(run, still, change):
 def test_no_change_is_missed_on_the_way_to_waiting(run, still, monkeypatch, look):
     """A key that becomes ready just after a look at the pool, and before the wait, is not lost."""
     pool, looks = resting_pool(seconds=3600), []
-    look_at = pool._look
 
-    def late(search):
+    def late(look_at, search):
         found = look_at(search)
         looks.append(found)
         if look == len(looks):
             pool.update("a", key="another key of a")
         return found
 
-    monkeypatch.setattr(pool, "_look", late)
+    for name in ("_look", "_must_wait"):
+        monkeypatch.setattr(pool, name, partial(late, getattr(pool, name)))
 
     assert ("a", 0) == (asker(run, pool)(), still.now)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from resilience._core.breaker import Breaker
+from resilience._core.breaker_states import BreakerRules
 from resilience._core.key_entry import Entry, RestRules
 from resilience._core.keys import PROBE_GUESS, KeyRing
 
@@ -325,6 +327,21 @@ def test_every_entry_says_why_it_cannot_serve():
     }
 
     assert expected == ring.reasons(1, NORMAL)
+
+
+@pytest.mark.parametrize(
+    ("rest", "reason"), [(5, "its circuit is OPEN for 30.0 s"), (60, "rests for 60.0 s")]
+)
+def test_the_reason_is_what_lasts_longer(rest, reason):
+    """Of a rest and an open circuit, since that is when it may serve."""
+    ring, breaker = ring_of("a"), Breaker(BreakerRules(failure_threshold=1))
+    ring.entries["a"].circuit = breaker
+    breaker.record(breaker.permit, failed=True, now=0)
+    trouble(ring, "a", hint=rest)
+
+    assert {"a": reason} == ring.reasons(0, NORMAL)
+    assert max(rest, 30) == ring.earliest(0, NORMAL)
+    assert ring.earliest(0, NORMAL, circuits=False) is None
 
 
 def test_a_clock_that_went_back_does_not_make_a_key_rest_for_years():
