@@ -121,6 +121,13 @@ def test_what_json_cannot_carry_comes_as_it_went(
     assert asked == json.loads(request.body[:length]).get("parameters")
 
 
+def test_an_array_may_stand_below_data(client: Any):
+    """It tells its own datatype and shape, and makes the outputs arrays."""
+    found = client.infer("double", {"x": {"data": np.array([ROW], dtype="float32")}})
+
+    assert [[2.0, 4.0, 6.0, 8.0]] == found.outputs["y"].tolist()
+
+
 def test_outputs_may_be_chosen(client: Any):
     """Others are not sent."""
     inputs = {"a": [[5, 6]], "b": [[1, 2]]}

@@ -61,6 +61,21 @@ def test_a_long_list_is_sent_in_parts(client: Any, emulator: Emulator):
     assert 3 == len(found.raw) == len(emulator.log())
 
 
+def test_classes_tokens_and_weights_are_joined_too(client: Any):
+    """Whatever is sent in parts comes back as one, in order."""
+    texts = [str(number) for number in range(40)]
+    classes, tokens = client.predict(texts), client.tokenize(texts, add_special_tokens=False)
+
+    assert [client.predict(text).scores[0] for text in ("0", "39")] == [
+        classes.scores[0],
+        classes.scores[39],
+    ]
+    assert (40, 40, 2) == (len(classes.labels), classes.usage.input_tokens, classes.attempts)
+    assert tuple((text,) for text in texts) == tokens.texts
+    assert (40, 2) == (len(tokens.ids), tokens.attempts)
+    assert client.embed_sparse("39").vectors[0] == client.embed_sparse(texts).vectors[39]
+
+
 def test_a_server_that_takes_fewer_says_so(emulator: Emulator, make: Make):
     """What was refused is sent anew in parts of the size that the server takes."""
     address = emulator.base_url("tei")
