@@ -68,7 +68,7 @@ def _statistics(call: Call) -> Answer:
 
 def _optimize_model(call: Call) -> Answer:
     kind = call.data.get("optimization_type")
-    if kind not in {"speed", "memory", "balanced"}:
+    if kind not in ("speed", "memory", "balanced"):  # a tuple: it may be of any type
         raise Refusal(Problem(400, "optimization_type must be speed, memory or balanced"))
     return Answer.of_json(
         {"model_id": _model(call), "status": "optimized", "optimization_type": kind}

@@ -51,6 +51,8 @@ _TEXTS = either("a string or an array of strings", str=string(), list=array(stri
 def _model(kind: Kind, call: Call) -> Model:
     """Find the model; a request may leave it out, and gets the one that can do it."""
     name = call.data.get("model")
+    if not isinstance(name, str | None):
+        refuse("'model' must be a string.", "model", "invalid_type")
     for model in _MODELS.values():
         if model.kind == kind and name in {None, model.id}:
             return model
