@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future
 from typing import Any, assert_type
 
-from adapters import claude, gemini, groq, llvm, ollama, openai, opea, ovms, tei, tgi
+from adapters import claude, gemini, groq, llvm, ollama, opea, openai, ovms, tei, tgi
 from adapters._results import (
     Answer,
     Documents,
