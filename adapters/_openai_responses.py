@@ -96,7 +96,8 @@ def read_responses_stream(
     kind = headers.get("content-type", "")
     if "json" in kind or "html" in kind:
         return None
-    return EventReader(ServerSentEvents(), lambda part: _events(part, errors, forms))
+    places: dict[str, int] = {}
+    return EventReader(ServerSentEvents(), lambda part: _events(part, errors, forms, places))
 
 
 def _responses(setup: Setup, model: str, inputs: Any, options: Mapping[str, Any]) -> Request:
@@ -105,7 +106,7 @@ def _responses(setup: Setup, model: str, inputs: Any, options: Mapping[str, Any]
 
 
 def _events(
-    part: ServerSentEvent, errors: ErrorTable, forms: tuple[str, ...]
+    part: ServerSentEvent, errors: ErrorTable, forms: tuple[str, ...], places: dict[str, int]
 ) -> Sequence[StreamEvent]:
     if part.data == _END_MARKER:
         return ()
@@ -117,11 +118,19 @@ def _events(
             raise error_inside(errors, failure, forms)
         if name in _LAST:
             return LastEvents([_ended(name, payload)])
-        fields = _READERS.get(name, _nothing_more)(payload)
+        fields = _READERS.get(name, _nothing_more)(_placed(payload, places))
         return [StreamEvent(event=name, raw=payload, **fields)]
     except WRONG_FORM as error:
         msg = f"an event of the stream is not what the API promises ({type(error).__name__})"
         raise InvalidResponseError(msg, retryable=True) from None
+
+
+def _placed(payload: Any, places: dict[str, int]) -> Any:
+    """Number the items in the order of their coming where a server does not (llama.cpp's)."""
+    item = payload.get("item_id") or (payload.get("item") or {}).get("id")
+    if not item or "output_index" in payload:
+        return payload
+    return {**payload, "output_index": places.setdefault(str(item), len(places))}
 
 
 def _failure(name: str, payload: Any) -> Any:

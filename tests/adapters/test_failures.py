@@ -22,7 +22,9 @@ SECRET = "sk-very-secret-key"
 FORMS = secret_forms([SECRET])
 
 
-def openai_body(code: str | None = None, kind: str | None = None, message: str = "No.") -> bytes:
+def openai_body(
+    code: str | int | None = None, kind: str | None = None, message: str = "No."
+) -> bytes:
     """The body that OpenAI sends with an error."""
     error = {"message": message, "type": kind, "param": None, "code": code}
     return json.dumps({"error": error}).encode()
@@ -39,6 +41,12 @@ def error_of(status: int, body: bytes = b"", **headers: str) -> AdapterError:
     [
         (errors.BadRequestError, "permanent", 400, openai_body(None, "invalid_request_error")),
         (errors.ContextLengthError, "permanent", 400, openai_body("context_length_exceeded")),
+        (
+            errors.ContextLengthError,
+            "permanent",
+            400,
+            openai_body(400, "exceed_context_size_error"),
+        ),
         (errors.AuthenticationError, "key", 401, openai_body("invalid_api_key")),
         (errors.QuotaExceededError, "key", 402, b""),
         (errors.PermissionDeniedError, "key", 403, openai_body("unsupported_country")),

@@ -165,6 +165,22 @@ def test_the_events_of_a_stream():
     )
 
 
+def test_items_without_a_number():
+    """Some servers leave it out: the calls are told apart by their ids, in order."""
+    parts = [("a", '{"a"'), ("b", "{}"), ("a", ":1}")]
+    events = events_of(
+        *({"type": "response.output_item.added", "item": {**CALL, "id": item}} for item in "ab"),
+        *(
+            {"type": "response.function_call_arguments.delta", "item_id": item, "delta": delta}
+            for item, delta in parts
+        ),
+        {"type": "response.completed", "response": response(CALL)},
+    )
+
+    assert [0, 1, 0, 1, 0] == [call.index for event in events for call in event.tool_calls]
+    assert "output_index" not in events[0].raw
+
+
 @pytest.mark.parametrize("last", ["completed", "incomplete", "cancelled"])
 def test_a_stream_ends_with_one_of_three_events(last: str):
     """What comes after it is not read, an end marker of other servers included."""
