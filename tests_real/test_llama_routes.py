@@ -8,7 +8,7 @@ import pytest
 
 from adapters import claude, llvm, openai, ovms, tgi
 from tests.adapters.flavours import Make
-from tests_real.apis import APIS, nothing_is_held
+from tests_real.apis import APIS, TOOL, nothing_is_held
 from tests_real.llama import KEY, MODEL, SENTENCE
 from tests_real.servers import Server
 
@@ -71,20 +71,59 @@ def test_vectors_of_tokens(make: Make, embedding_server: Server):
 
 
 def test_responses(make: Make, llama_server: Server):
-    """Another route goes through `request`: whole and event by event as the SDK reads it."""
+    """OpenAI's newer route: whole, event by event and counted as the SDK reads it."""
+    client = OPENAI.client(make, llama_server.url)
+    whole = client.responses(MODEL, "hi")
+    with client.stream_responses(MODEL, "hi") as stream:
+        kinds = [event.raw["type"] for event in stream]
+    with OPENAI.sdk(llama_server.url) as theirs:
+        wanted = theirs.responses.create(model=MODEL, input="hi")
+        seen = [each.type for each in theirs.responses.create(model=MODEL, input="hi", stream=True)]
+
+    assert SENTENCE == wanted.output_text == whole.text == stream.text
+    assert (wanted.usage.input_tokens, wanted.usage.output_tokens) == (
+        whole.usage.input_tokens,
+        whole.usage.output_tokens,
+    )
+    assert whole.usage.total_tokens == stream.usage.total_tokens
+    assert seen == kinds
+    assert "response.completed" == kinds[-1]
+    assert "stop" == whole.finish_reason == stream.finish_reason
+
+
+def test_responses_that_call_a_tool(make: Make, calling_server: Server):
+    """The call is the SDK's, whole and as a stream."""
+    client = OPENAI.client(make, calling_server.url)
+    tool = {"type": "function", **TOOL["function"]}
+    [call] = client.responses(MODEL, "hi", tools=[tool]).tool_calls
+    with client.stream_responses(MODEL, "hi", tools=[tool]) as stream:
+        list(stream)
+    [streamed] = stream.tool_calls
+    with OPENAI.sdk(calling_server.url) as theirs:
+        output = theirs.responses.create(model=MODEL, input="hi", tools=[tool]).output
+    [wanted] = [item for item in output if item.type == "function_call"]
+
+    assert (wanted.name, wanted.arguments) == (call.name, call.arguments)
+    assert ("f", '{"a": 1}') == (call.name, call.arguments) == (streamed.name, streamed.arguments)
+
+
+def test_a_count_of_tokens(make: Make, llama_server: Server):
+    """It is what the answer costs."""
+    client = OPENAI.client(make, llama_server.url)
+
+    assert client.responses(MODEL, "hi").usage.input_tokens == int(client.count_tokens(MODEL, "hi"))
+
+
+def test_any_other_request(make: Make, llama_server: Server):
+    """A route that no operation has goes through `request`, whole and event by event."""
     client = OPENAI.client(make, llama_server.url)
     body = {"model": MODEL, "input": "hi"}
     found = client.request("POST", "responses", json=body)
     with client.request("POST", "responses", json={**body, "stream": True}, stream=True) as stream:
-        events = list(stream)
-    with OPENAI.sdk(llama_server.url) as theirs:
-        wanted = theirs.responses.create(**body)
-        kinds = [event.type for event in theirs.responses.create(**body, stream=True)]
+        events = [event.event for event in stream]
 
-    assert SENTENCE == wanted.output_text == found.raw["output"][0]["content"][0]["text"]
-    assert wanted.usage.total_tokens == found.raw["usage"]["total_tokens"]
-    assert kinds == [event.event for event in events]
-    assert "response.completed" == kinds[-1]
+    assert (200, SENTENCE) == (found.status_code, found.raw["output"][0]["content"][0]["text"])
+    assert ("response.created", "response.completed") == (events[0], events[-1])
 
 
 def test_health(make: Make, llama_server: Server):
