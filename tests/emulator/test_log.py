@@ -166,9 +166,14 @@ def test_a_name_that_is_unknown_is_a_slip(server: Emulator, rule: str, message: 
 
 
 def test_the_controls_tell_the_way(server: Emulator, wire: Any) -> None:
-    """Any program can ask for base URLs and keys."""
+    """Any program can ask for base URLs and keys, and for the parts of keys that have several."""
     described = wire.send(None, "/providers", "GET", root="/_emulator").json
 
+    parts = {
+        name: each.pop("credentials", None) for name, each in zip(PROVIDERS, described, strict=True)
+    }
+    assert ["s3"] == [name for name, found in parts.items() if found]
+    assert server.credentials("s3") == parts["s3"]
     assert [
         {"provider": name, "base_url": server.base_url(name), "keys": server.keys(name)}
         for name in PROVIDERS
