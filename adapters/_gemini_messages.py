@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapters._json import is_list, is_object
@@ -38,17 +38,22 @@ def as_conversation(messages: Messages) -> dict[str, Any]:
     if isinstance(messages, str):
         return {"contents": as_contents(messages)}
     system = [part for each in messages if each.get("role") in _SYSTEM for part in _parts(each)]
-    contents = [_content(each) for each in messages if each.get("role") not in _SYSTEM]
+    names = {
+        call.get("id"): call["function"]["name"]
+        for each in messages
+        for call in each.get("tool_calls") or ()
+    }
+    contents = [_content(each, names) for each in messages if each.get("role") not in _SYSTEM]
     found: dict[str, Any] = {"contents": contents}
     return {**found, "systemInstruction": {"parts": system}} if system else found
 
 
-def _content(message: Mapping[str, Any]) -> Mapping[str, Any]:
+def _content(message: Mapping[str, Any], names: Mapping[Any, str]) -> Mapping[str, Any]:
     if "parts" in message:
         return message  # it is in the API's own form
     role = str(message.get("role", "user"))
     if role == "tool":
-        return {"role": "user", "parts": [_result_of_tool(message)]}
+        return {"role": "user", "parts": [_result_of_tool(message, names)]}
     called = [_called(each) for each in message.get("tool_calls") or ()]
     return {"role": _ROLES.get(role, role), "parts": [*_parts(message), *called]}
 
@@ -85,12 +90,16 @@ def _picture(url: str) -> dict[str, Any]:
 def _called(call: Mapping[str, Any]) -> dict[str, Any]:
     function: Any = call["function"]
     arguments: Any = function.get("arguments") or "{}"
-    args = json.loads(arguments) if isinstance(arguments, str) else arguments
+    try:
+        args = json.loads(arguments) if isinstance(arguments, str) else arguments
+    except ValueError:
+        fail("messages", "must have JSON in the arguments of their tool calls", arguments)
     return {"functionCall": {"id": call.get("id"), "name": function["name"], "args": args}}
 
 
-def _result_of_tool(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a tool has found; the API wants an object, and the name beside the id."""
-    found: Mapping[str, Sequence[str]] = {"id": message.get("tool_call_id", "")}
-    named = {"name": message.get("name") or message.get("tool_call_id")}
-    return {"functionResponse": {**found, **named, "response": {"result": message.get("content")}}}
+def _result_of_tool(message: Mapping[str, Any], names: Mapping[Any, str]) -> dict[str, Any]:
+    """Give what a tool has found: an object, under the name that the call had."""
+    called = message.get("tool_call_id")
+    name = message.get("name") or names.get(called) or called
+    found = {"id": called, "name": name, "response": {"result": message.get("content")}}
+    return {"functionResponse": found}

@@ -264,7 +264,7 @@ def test_a_conversation_is_translated():
         {"role": "system", "content": "Be brief."},
         {"role": "user", "parts": [{"text": "native"}]},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "function": function}]},
-        {"role": "tool", "tool_call_id": "c1", "name": "look", "content": "here"},
+        {"role": "tool", "tool_call_id": "c1", "content": "here"},
         {"role": "user", "content": ["plain", {"fileData": {"fileUri": "x"}}]},
         {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/y"}}]},
     ]
@@ -280,6 +280,14 @@ def test_a_conversation_is_translated():
         {"role": "user", "parts": [{"text": "plain"}, {"fileData": {"fileUri": "x"}}]},
         {"role": "user", "parts": [{"fileData": {"fileUri": "https://x/y"}}]},
     ] == found["contents"]
+
+
+def test_arguments_that_are_no_json_are_refused():
+    """The API wants an object, and a broken text cannot become one."""
+    calls = [{"id": "c1", "function": {"name": "look", "arguments": "{at: 1"}}]
+
+    with pytest.raises(errors.SettingsError, match="arguments of their tool calls"):
+        as_conversation([{"role": "assistant", "tool_calls": calls}])
 
 
 def test_a_part_that_cannot_be_translated_is_refused():
