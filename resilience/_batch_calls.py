@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from resilience import _clock
 from resilience._batch_collector import Collector
-from resilience._batch_items import Item, SubmittedItem, TaskItem, ThreadItem, deadline_end
-from resilience._batch_key import Arguments
+from resilience._batch_items import (
+    BareItem,
+    Item,
+    SubmittedItem,
+    TaskItem,
+    ThreadItem,
+    deadline_end,
+)
+from resilience._batch_key import Arguments, Options
 from resilience._batch_run import Batch
-from resilience._batch_scene import runs_within
+from resilience._batch_scene import RUNNING, runs_within
 from resilience._context import Priority, as_priority, check_deadline, deadlines, priority
 from resilience._future import SubmittedFuture
 from resilience._waiters import LoopWaiter, ThreadWaiter, running_loop
@@ -51,8 +58,8 @@ class Calls:
         if deadlines.in_use:
             check_deadline(collector.name)
         tier = self._tier(kwargs)
-        call = self._arguments.read(args, dict(kwargs))
-        item = SubmittedItem(call, tier, self._record(args, kwargs), collector)
+        value, options = self._arguments.read(args, dict(kwargs))
+        item = SubmittedItem(collector).begin(value, options, tier, self._record(args, kwargs))
         future = item.future
         if runs_within(collector):
             self._submit_within(item)
@@ -70,6 +77,10 @@ class Calls:
         else:
             batch.run_in_worker()  # this thread is the worker's, or the caller's
 
+    def _is_alone(self) -> bool:
+        """Return whether a call in this context waits for no company."""
+        return runs_within(self.collector) or self.collector.is_off
+
     def _tier(self, kwargs: dict[str, Any]) -> Priority | None:
         """Take `priority=` out of a call's arguments."""
         value = kwargs.pop("priority", None) if self._takes_priority else None
@@ -83,16 +94,15 @@ class Calls:
         tier = self._tier(kwargs)
         before, values, after = self._arguments.split(args, kwargs)
         for value in values:
-            one = (*before, value, *after)
-            call = self._arguments.read(one, dict(kwargs))
-            yield Item(call, tier, self._record(one, kwargs))
+            args = (*before, value, *after)
+            _, options = self._arguments.read(args, dict(kwargs))
+            yield BareItem().begin(value, options, tier, self._record(args, kwargs))
 
-    def _alone(self, call: Any, kind: type[Item], tier: Priority | None) -> tuple[Item, Batch]:
-        """Return an item in a batch of its own that is not to wait, and is not seen as one."""
-        item = kind(call, tier)
+    def _alone(self) -> Batch:
+        """Return a batch that does not wait for company, and is not seen as one."""
         within = runs_within(self.collector)
         function = self.collector.bare if within else self.collector.function
-        return item, Batch(self.collector, None, None, function=function)
+        return Batch(self.collector, None, None, function=function)
 
     def _chunks(self, items: Iterable[Item]) -> Iterator[list[Item]]:
         size, left = self.collector.options.max_batch_size, iter(items)
@@ -121,29 +131,37 @@ def _within(tier: Priority | None) -> AbstractContextManager[object]:
 class SyncCalls(Calls):
     """For functions."""
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait for company and return the item's result."""
-        collector = self.collector
-        if deadlines.in_use:
-            check_deadline(collector.name)
-        tier = self._tier(kwargs) if kwargs else None
-        call = self._arguments.read(args, kwargs)
-        if runs_within(collector) or collector.is_off:
-            item, batch = self._alone(call, Item, tier)
-            with _within(tier):
-                batch.serve([item])
+    def driver(self) -> Callable[..., Any]:
+        """Return the function of one item: it waits for company and gives the item's result."""
+        collector, read, running = self.collector, self._arguments.read, RUNNING.get
+        put, wait = collector.put, collector.wait
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if deadlines.in_use:
+                check_deadline(collector.name)
+            tier = self._tier(kwargs) if kwargs else None
+            value, options = read(args, kwargs)
+            if (deadlines.in_use or running()) and self._is_alone():
+                return at_once(value, options, tier)
+            item = ThreadItem().begin(value, options, tier)
+            try:
+                batch = put(item)
+                if batch is None:
+                    wait(item)
+                else:
+                    batch.run()
+            except BaseException as error:
+                collector.abandon(item, error)
+                raise
             return item.outcome()
-        waiting = ThreadItem(call, tier)
-        try:
-            own = collector.put(waiting)
-            if own is None:
-                collector.wait(waiting)
-            else:
-                own.run()
-        except BaseException as error:
-            collector.abandon(waiting, error)
-            raise
-        return waiting.outcome()
+
+        def at_once(value: Any, options: Options, tier: Priority | None) -> Any:
+            item = BareItem().begin(value, options, tier)
+            with _within(tier):
+                self._alone().serve([item])
+            return item.outcome()
+
+        return call
 
     def map(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Put all items in, flush them, and return their results in order."""
@@ -192,28 +210,39 @@ class SyncCalls(Calls):
 class AsyncCalls(Calls):
     """For coroutine functions; as `SyncCalls`, but for `await`."""
 
-    async def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait for company and return the item's result."""
-        collector = self.collector
-        if deadlines.in_use:
-            check_deadline(collector.name)
-        tier = self._tier(kwargs) if kwargs else None
-        call = self._arguments.read(args, kwargs)
-        if runs_within(collector) or collector.is_off:
-            item, batch = self._alone(call, Item, tier)
+    def driver(self) -> Callable[..., Any]:
+        """Return the coroutine function of one item; as `SyncCalls.driver`, but for `await`."""
+        collector, read, running = self.collector, self._arguments.read, RUNNING.get
+        put, name = collector.put, collector.name
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if deadlines.in_use:
+                check_deadline(name)
+            tier = self._tier(kwargs) if kwargs else None
+            value, options = read(args, kwargs)
+            if (deadlines.in_use or running()) and self._is_alone():
+                return await at_once(value, options, tier)
+            item = TaskItem(loop=running_loop()).begin(value, options, tier)
+            try:
+                batch = put(item)
+                if batch is not None:
+                    batch.start()
+                if item.end is None:
+                    await item
+                else:
+                    await item.wait(name)
+            except BaseException as error:
+                collector.abandon(item, error)
+                raise
+            return item.returned if item.raised is None else item.outcome()
+
+        async def at_once(value: Any, options: Options, tier: Priority | None) -> Any:
+            item = BareItem().begin(value, options, tier)
             with _within(tier):
-                await batch.serve_async([item])
+                await self._alone().serve_async([item])
             return item.outcome()
-        waiting = TaskItem(call, tier)
-        try:
-            own = collector.put(waiting)
-            if own is not None:
-                own.start()
-            await waiting.wait(collector.name)
-        except BaseException as error:
-            collector.abandon(waiting, error)
-            raise
-        return waiting.outcome()
+
+        return call
 
     async def map(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Put all items in, flush them, and return their results in order."""

@@ -102,31 +102,33 @@ class Collector:
     def put(self, item: Item) -> Batch | None:
         """Let an item wait for company; return its batch if that is to be run now."""
         loop = running_loop() if self.is_async else None
-        key = item.call.key if loop is None else (item.call.key, loop)
+        key = item.options.key
+        if loop is not None:
+            key = loop if key is None else (key, loop)
         if deadlines.in_use and (features := disabled_features()):
             key = (key, features)  # the batch does without these
         while True:
             batch = self._open.get(key)
-            if batch is None or batch.is_taken:
+            if batch is None or batch.machine.flush is not None:
                 batch = self._renew(key, batch, loop)
             with self._lock:
-                if batch.is_taken:
+                machine = batch.machine
+                if machine.flush is not None:
                     continue
-                now = _clock.now()
-                machine, item.batch = batch.machine, batch
-                is_first = not machine
-                is_full = machine.add(item, now)
-                if is_first:
+                item.batch, now = batch, _clock.now()
+                count = machine.add(item, now)
+                is_full = count >= machine.size
+                if count == 1:
                     self._waiting[batch] = None
                 is_urgent = item.end is not None and item.end - now < self.options.batch_timeout
-                runs_now = is_full or is_urgent or self.is_off
+                runs_now = is_full or is_urgent or (deadlines.in_use and self.is_off)
                 if runs_now:
                     flush: Flush = "size" if is_full else "time" if is_urgent else "explicit"
                     self._take(batch, flush, now, item)
             if runs_now:
                 self._taken(batch)
                 return batch
-            if is_first:
+            if count == 1:
                 self._see_to(batch)
             return None
 

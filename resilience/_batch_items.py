@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import threading
-from typing import TYPE_CHECKING, Any
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Self
 
 from resilience import _clock
 from resilience._context import Priority, deadline, deadlines
@@ -13,66 +13,87 @@ from resilience._future import SubmittedFuture
 from resilience.errors import DeadlineExceededError
 
 if TYPE_CHECKING:
+    from contextvars import Context
+
     from resilience._batch_collector import Collector
-    from resilience._batch_key import Batchable
+    from resilience._batch_key import Options
     from resilience._batch_run import Batch
     from resilience.telemetry.calls import OpenCall
 
-__all__ = ["Item", "SubmittedItem", "TaskItem", "ThreadItem", "deadline_end"]
+__all__ = ["BareItem", "Item", "SubmittedItem", "TaskItem", "ThreadItem", "deadline_end"]
+
+_NO_SLOTS: tuple[str, ...] = ()
+_SLOTS = (
+    "answered",
+    "batch",
+    "context",
+    "end",
+    "gone",
+    "options",
+    "raised",
+    "record",
+    "returned",
+    "tier",
+    "value",
+)
 
 
 class Item:
-    """One call in a batch.
+    """One call in a batch; its subclasses differ in who waits for the answer.
 
     Attributes:
-        call: Its arguments.
+        value: What becomes one of the list.
+        options: The other arguments.
         tier: The `priority=` of the call, or None.
         end: The moment at which its deadline passes, or None.
         context: The context in which it was called.
         batch: The batch that it is in, once it is in one.
         gone: Its caller does not wait any more.
-        answered: It has its result or its error.
+        answered: It has its answer: what was `returned`, or `raised` for it.
     """
 
-    __slots__ = (
-        "_error",
-        "_record",
-        "_result",
-        "answered",
-        "batch",
-        "call",
-        "context",
-        "end",
-        "gone",
-        "tier",
-    )
+    __slots__ = _NO_SLOTS  # a future's layout allows none here; each subclass has all of them
 
     has_thread = False  # a thread waits that can run the batch when it is due
+    is_submitted = False  # a future is to know when it can be cancelled no more
 
-    def __init__(
-        self, call: Batchable, tier: Priority | None, record: OpenCall | None = None
-    ) -> None:
-        self.call = call
+    value: Any
+    options: Options
+    tier: Priority | None
+    end: float | None
+    context: Context
+    batch: Batch | None
+    gone: bool
+    answered: bool
+    returned: Any
+    raised: BaseException | None
+    record: OpenCall | None
+
+    def begin(
+        self,
+        value: Any,
+        options: Options,
+        tier: Priority | None,
+        record: OpenCall | None = None,
+    ) -> Self:
+        """Take note of the call; to be done first."""
+        self.value = value
+        self.options = options
         self.tier = tier
         self.end = deadline_end() if deadlines.in_use else None
-        self.context = contextvars.copy_context() if record is None else record.context
-        self.batch: Batch | None = None
+        self.context = copy_context() if record is None else record.context
+        self.batch = self.raised = self.returned = None
         self.gone = self.answered = False
-        self._record = record
-        self._result: Any = None
-        self._error: BaseException | None = None
+        self.record = record
+        return self
 
-    def starts(self) -> bool:
-        """Take note that its batch is about to run; False if nobody wants the result any more."""
-        return not self.gone
-
-    def answer(self, result: Any, error: BaseException | None = None) -> None:
+    def answer(self, returned: Any, raised: BaseException | None = None) -> None:
         """Hand over the result or the error; the first answer counts, and each one wakes."""
         if not self.answered:
-            self._result, self._error = result, error
+            self.returned, self.raised = returned, raised
             self.answered = True
-            if self._record is not None:
-                self._record.finish(error)
+            if self.record is not None:
+                self.record.finish(raised)
         self.wake()
 
     def wake(self) -> None:
@@ -80,9 +101,9 @@ class Item:
 
     def outcome(self) -> Any:
         """Return the result or raise the error; once."""
-        error, self._error = self._error, None
+        error, self.raised = self.raised, None
         if error is None:
-            return self._result
+            return self.returned
         try:
             raise error
         finally:
@@ -100,17 +121,20 @@ def deadline_end() -> float | None:
     return None if left is None else _clock.now() + left
 
 
+class BareItem(Item):
+    """One of several calls of one caller, who waits for the batches."""
+
+    __slots__ = _SLOTS
+
+
 class ThreadItem(Item):
     """The call of a thread, which waits and may run the batch."""
 
-    __slots__ = ("_event",)
+    __slots__ = (*_SLOTS, "_event")
 
     has_thread = True
 
-    def __init__(
-        self, call: Batchable, tier: Priority | None, record: OpenCall | None = None
-    ) -> None:
-        super().__init__(call, tier, record)
+    def __init__(self) -> None:
         self._event = threading.Event()
 
     def wake(self) -> None:
@@ -123,35 +147,38 @@ class ThreadItem(Item):
         self._event.clear()
 
 
-class TaskItem(Item):
-    """The call of a task; its batch runs in the same loop."""
+class TaskItem(Item, asyncio.Future[None]):
+    """The call of a task, which awaits it as a future; its batch runs in the same loop.
 
-    __slots__ = ("_future",)
+    The future itself always ends well: an error that nobody fetches is nobody's.
+    """
 
-    def __init__(
-        self, call: Batchable, tier: Priority | None, record: OpenCall | None = None
-    ) -> None:
-        super().__init__(call, tier, record)
-        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    __slots__ = _SLOTS
+
+    def answer(self, returned: Any, raised: BaseException | None = None) -> None:
+        """Hand over the result or the error, and wake the task."""
+        if not self.answered:
+            self.returned, self.raised = returned, raised
+            self.answered = True
+        if not self.done():
+            self.set_result(None)
 
     def wake(self) -> None:
         """Wake the task."""
-        if not self._future.done():
-            self._future.set_result(None)
+        if not self.done():
+            self.set_result(None)
 
     async def wait(self, name: str) -> None:
-        """Suspend until the answer is there.
+        """Suspend until the answer is there or the deadline, which there is, has passed.
 
         Raises:
-            DeadlineExceededError: the deadline has passed before.
+            DeadlineExceededError: the deadline has passed.
         """
-        if self.end is None:
-            await self._future
-            return
+        assert self.end is not None  # noqa: S101 - for the checker
         loop = asyncio.get_running_loop()
         timer = _clock.call_later(loop, max(0.0, self.end - _clock.now()), self.wake)
         try:
-            await self._future
+            await self
         finally:
             timer.cancel()
         if not self.answered:
@@ -161,16 +188,11 @@ class TaskItem(Item):
 class SubmittedItem(Item):
     """A submitted call: nobody waits here, and a future gets the answer."""
 
-    __slots__ = ("_collector", "future")
+    __slots__ = (*_SLOTS, "_collector", "future")
 
-    def __init__(
-        self,
-        call: Batchable,
-        tier: Priority | None,
-        record: OpenCall | None,
-        collector: Collector,
-    ) -> None:
-        super().__init__(call, tier, record)
+    is_submitted = True
+
+    def __init__(self, collector: Collector) -> None:
         self._collector = collector
         self.future: SubmittedFuture[Any] = SubmittedFuture()
         self.future.waiting = self
@@ -179,12 +201,12 @@ class SubmittedItem(Item):
         """Leave the batch, since the future was cancelled; return whether that came in time."""
         if not self._collector.leave(self):
             return False
-        if self._record is not None:
-            self._record.finish(asyncio.CancelledError())
+        if self.record is not None:
+            self.record.finish(asyncio.CancelledError())
         return True
 
     def starts(self) -> bool:
-        """Take note that it runs, so that it cannot be cancelled any more."""
+        """Take note that it runs, so that it cannot be cancelled any more; False if it was."""
         self.future.waiting = None
         return self.future.set_running_or_notify_cancel()
 
@@ -193,9 +215,9 @@ class SubmittedItem(Item):
         future = self.future
         if not self.answered or future.done():
             return
-        if self._error is None:
-            future.set_result(self._result)
+        if self.raised is None:
+            future.set_result(self.returned)
         else:
-            error, self._error = self._error, None
+            error, self.raised = self.raised, None
             future.set_exception(error)
             del error

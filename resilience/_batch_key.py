@@ -10,28 +10,29 @@ from typing import Any, NamedTuple
 from resilience._rules import fail
 from resilience._site import parameters_of
 
-__all__ = ["Arguments", "Batchable", "frozen"]
+__all__ = ["Arguments", "Options", "frozen"]
 
 _PLAIN = frozenset({bool, bytes, int, str, type(None)})
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
-class Batchable(NamedTuple):
-    """A call taken to pieces.
+class Options(NamedTuple):
+    """What a call has beside its item.
 
     Attributes:
-        item: What is to become one of the list.
         before: The instance or class of a method.
         after: Positional arguments behind the list that have no name.
         kwargs: All others.
         key: Calls with equal keys may share a batch.
     """
 
-    item: Any
     before: tuple[Any, ...]
     after: tuple[Any, ...]
     kwargs: dict[str, Any]
     key: Any
+
+
+_NO_OPTIONS = Options((), (), {}, None)
 
 
 class Arguments:
@@ -58,15 +59,15 @@ class Arguments:
         }
         self.takes_priority = "priority" in (each.name for each in parameters)
 
-    def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Batchable:
-        """Take a call to pieces; runs the user's `key` and the `__hash__` of arguments.
+    def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Options]:
+        """Return the item and the rest; runs the user's `key` and the `__hash__` of arguments.
 
         Raises:
             TypeError: the call does not fit the function.
         """
         skipped = self._skipped
         if len(args) == skipped + 1 and not kwargs and self._key is None:  # most calls
-            return Batchable(args[-1], args[:-1], (), kwargs, id(args[0]) if skipped else None)
+            return args[-1], Options(args[:-1], (), {}, id(args[0])) if skipped else _NO_OPTIONS
         if len(args) <= skipped:
             args = self._with_item(args, kwargs)
         item, before, after = args[skipped], args[:skipped], args[skipped + 1 :]
@@ -75,7 +76,7 @@ class Arguments:
             after = ()
         added = None if self._key is None else frozen(self._key(item, *after, **kwargs))
         key = (id(args[0]) if skipped else None, frozen(after), self._frozen(kwargs), added)
-        return Batchable(item, before, after, kwargs, key)
+        return item, Options(before, after, kwargs, key)
 
     def split(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]

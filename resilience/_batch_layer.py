@@ -57,12 +57,12 @@ class BatchLayer(BaseLayer):
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return a function of one item; `inner` gets lists."""
         self.calls = SyncCalls(*self._parts(inner, site), takes_priority=self._takes_priority)
-        return self.calls.call
+        return self.calls.driver()
 
     def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return a coroutine function of one item; `inner` gets lists."""
         self.calls = AsyncCalls(*self._parts(inner, site), takes_priority=self._takes_priority)
-        return self.calls.call
+        return self.calls.driver()
 
     def _parts(
         self, inner: Callable[..., Any], site: Site

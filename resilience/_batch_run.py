@@ -149,15 +149,19 @@ class Batch:
 
     def _begin(self) -> bool:
         """Drop the items that nobody waits for; return whether others are left."""
-        self._items = [item for item in self.machine.items if item.starts()]
+        self._items = [
+            item
+            for item in self.machine.items
+            if (item.starts() if item.is_submitted else not item.gone)
+        ]
         return bool(self._items)
 
     def serve(self, items: list[Item]) -> list[Exception]:
         """Call the function and answer the items; return what it raised."""
-        call = items[0].call
+        before, after, kwargs, _ = items[0].options
         try:
-            values = [item.call.item for item in items]
-            returned = self.function(*call.before, values, *call.after, **call.kwargs)
+            values = [item.value for item in items]
+            returned = self.function(*before, values, *after, **kwargs)
             wrong = unlisted(returned)
             results = [] if wrong else list(returned)
         except Exception as error:  # noqa: BLE001 - the items' owners get it
@@ -170,10 +174,10 @@ class Batch:
 
     async def serve_async(self, items: list[Item]) -> list[Exception]:
         """Call the function and answer the items; as `serve`, but for `await`."""
-        call = items[0].call
+        before, after, kwargs, _ = items[0].options
         try:
-            values = [item.call.item for item in items]
-            returned = await self.function(*call.before, values, *call.after, **call.kwargs)
+            values = [item.value for item in items]
+            returned = await self.function(*before, values, *after, **kwargs)
             wrong = unlisted(returned)
             results = [] if wrong else list(returned)
         except Exception as error:  # noqa: BLE001 - the items' owners get it
@@ -200,6 +204,12 @@ class Batch:
         if wrong is not None:
             for item in items:
                 item.answer(None, MissingResultError(f"{name} {wrong}"))
+            return []
+        if len(results) == len(items) and not any(
+            isinstance(each, BaseException) for each in results
+        ):
+            for item, result in zip(items, results, strict=True):
+                item.answer(result)
             return []
         answers = answers_of(results, len(items), name)
         for item, (result, error) in zip(items, answers, strict=True):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resilience._core.batch import BatchMachine
     from resilience.telemetry._otel import CallSpan
 
-__all__ = ["runs_within", "scene"]
+__all__ = ["RUNNING", "runs_within", "scene"]
 
 
 class Running:
@@ -31,12 +31,12 @@ class Running:
 
 
 # The batches within which the code runs, of all collectors.
-_RUNNING: ContextVar[tuple[Running, ...]] = ContextVar("resilience.batches", default=())
+RUNNING: ContextVar[tuple[Running, ...]] = ContextVar("resilience.batches", default=())
 
 
 def runs_within(collector: Collector) -> bool:
     """Return whether the caller is, directly or not, part of a batch of this collector."""
-    running = _RUNNING.get()
+    running = RUNNING.get()
     return bool(running) and any(
         each.collector is collector and not each.is_over for each in running
     )
@@ -50,8 +50,8 @@ def scene(
     act_for(_most_urgent(items), _latest_end(items))
     running = Running(collector)
     # All items': what waits for one of them must not be waited for by the batch.
-    outer = {each: None for item in items for each in item.context.get(_RUNNING, ())}
-    _RUNNING.set((*outer, running))
+    outer = {each: None for item in items for each in item.context.get(RUNNING, ())}
+    RUNNING.set((*outer, running))
     failed: list[Exception] = []
     error: BaseException | None = None
     span = None

@@ -19,14 +19,15 @@ class BatchMachine:
     """Items that share a key, in order of arrival.
 
     Attributes:
+        size: How many items it takes at most.
         flush: Why the batch was taken; None as long as it takes items.
         waited: Seconds that its oldest item had waited by then.
     """
 
-    __slots__ = ("_arrivals", "_size", "_timeout", "flush", "waited")
+    __slots__ = ("_arrivals", "_timeout", "flush", "size", "waited")
 
     def __init__(self, size: int, timeout: float) -> None:
-        self._size = size
+        self.size = size
         self._timeout = timeout
         self._arrivals: dict[Any, float] = {}
         self.flush: Flush | None = None
@@ -54,10 +55,13 @@ class BatchMachine:
         """Return whether the oldest item has waited long enough, or the clock was set back."""
         return not self._since <= now < self.due
 
-    def add(self, item: Any, now: float) -> bool:
-        """Take an item in, only before the batch is taken; return whether it is full now."""
+    def add(self, item: Any, now: float) -> int:
+        """Take an item in, only before the batch is taken; return how many there are now.
+
+        With `size` of them it is full, and has to be taken.
+        """
         self._arrivals[item] = now
-        return len(self._arrivals) >= self._size
+        return len(self._arrivals)
 
     def remove(self, item: Any) -> bool:
         """Let an item leave; return whether it led, so that another one leads now."""
