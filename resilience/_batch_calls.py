@@ -61,10 +61,14 @@ class Calls:
         value, options = self._arguments.read(args, dict(kwargs))
         item = SubmittedItem(collector).begin(value, options, tier, self._record(args, kwargs))
         future = item.future
-        if runs_within(collector):
-            self._submit_within(item)
-        elif (batch := collector.put(item)) is not None:
-            batch.start()
+        try:
+            if runs_within(collector):
+                self._submit_within(item)
+            elif (batch := collector.put(item)) is not None:
+                batch.start()
+        except BaseException as error:
+            collector.abandon(item, error)
+            raise
         return future
 
     def _submit_within(self, item: SubmittedItem) -> None:
@@ -175,9 +179,9 @@ class SyncCalls(Calls):
         else:
             try:
                 self._finish(self._put_all(self._items(args, kwargs), items), items)
-            except BaseException:
+            except BaseException as error:
                 for item in items:
-                    self.collector.leave(item)
+                    self.collector.abandon(item, error)
                 raise
         return [item.outcome() for item in items]
 
@@ -189,7 +193,11 @@ class SyncCalls(Calls):
                 batch.function = self.collector.bare
                 batch.run()
         else:
-            self._finish(batches, [])
+            try:
+                self._finish(batches, [])
+            except BaseException as error:
+                self.collector.give_up(batches, error)
+                raise
 
     def _finish(self, batches: list[Batch], items: list[Item]) -> None:
         """Run these batches, one of them in this thread, and wait for them and for the items."""
@@ -257,9 +265,9 @@ class AsyncCalls(Calls):
         else:
             try:
                 await self._finish(self._put_all(self._items(args, kwargs), items), items)
-            except BaseException:
+            except BaseException as error:
                 for item in items:
-                    self.collector.leave(item)
+                    self.collector.abandon(item, error)
                 raise
         return [item.outcome() for item in items]
 
@@ -269,7 +277,11 @@ class AsyncCalls(Calls):
         if runs_within(self.collector):
             for batch in batches:
                 batch.function = self.collector.bare
-        await self._finish(batches, [])
+        try:
+            await self._finish(batches, [])
+        except BaseException as error:
+            self.collector.give_up(batches, error)
+            raise
 
     async def _finish(self, batches: list[Batch], items: list[Item]) -> None:
         """Start these batches, and wait for them and for the items."""

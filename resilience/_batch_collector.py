@@ -8,94 +8,29 @@ waits (submitted items), a timer hands the batch to a worker. Tasks wait for a t
 from __future__ import annotations
 
 import asyncio
-import threading
 import weakref
-from collections.abc import Callable
 from typing import Any
 
-from resilience import _clock, _fork
+from resilience import _clock
 from resilience._batch_items import Item, ThreadItem
-from resilience._batch_options import BatchOptions
 from resilience._batch_run import Batch
+from resilience._batch_state import BatchState
 from resilience._context import deadlines
 from resilience._core.batch import Flush
-from resilience._switches import Switch, disabled_features
+from resilience._switches import disabled_features
 from resilience._timers import timers
-from resilience._waiters import Waiter, running_loop
-from resilience._workers import Run, Workers
+from resilience._waiters import running_loop
 
 __all__ = ["Collector"]
 
-Function = Callable[..., Any]
 
-
-class Collector:
-    """The batches of one function.
-
-    A key is the user's object, and its `__hash__` and `__eq__` may do anything: so the batches by
-    key stand in a dict without a lock, single operations of which are atomic. The worst that a
-    race does there is that a batch is found by nobody any more; it is run in time all the same.
-    All else is guarded by a lock, which is re-entrant because of the garbage collector: it may
-    close a forgotten coroutine at any point, and that one leaves its batch.
-
-    Attributes:
-        function: Calls the function with a list, under a permit where these are limited.
-        bare: The same without the limit: for calls within a running batch, which holds a permit.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        options: BatchOptions,
-        functions: tuple[Function, Function],
-        *,
-        is_async: bool,
-        is_observed: bool,
-    ) -> None:
-        self.name = name
-        self.options = options
-        self.function, self.bare = functions
-        self.is_async = is_async
-        self.is_observed = is_observed
-        self.switch = Switch("batched")
-        if not options.enable_batching:
-            self.switch.disable()
-        self._open: dict[Any, Batch] = {}
-        self._waiting: dict[Batch, None] = {}
-        self._running: set[Batch] = set()
-        self._last_loop: Callable[[], object] = lambda: None
-        self._workers = Workers(name)
-        self._new_lock()
-        _fork.renew_after(self)
-
-    def _new_lock(self) -> None:
-        lock = threading.RLock()
-        self._lock = lock
-        # Whether this thread is in the midst of a step; `threading.Condition` asks the same.
-        self._is_mid_step: Callable[[], bool] = lock._is_owned  # type: ignore[attr-defined] # noqa: SLF001
-
-    def renew_after_fork(self) -> None:
-        """Forget the calls of threads that do not exist in the child; its own loop's stay."""
-        self._new_lock()
-        loop = running_loop()
-        self._running = {each for each in self._running if loop and each.loop is loop}
-        self._waiting = {each: None for each in self._waiting if loop and each.loop is loop}
-        self._open = {each.key: each for each in self._waiting}
-
-    @property
-    def waiting(self) -> int:
-        """How many items wait for company."""
-        with self._lock:
-            return sum(len(batch.machine) for batch in self._waiting)
+class Collector(BatchState):
+    """The batches of one function; thread-safe."""
 
     @property
     def is_off(self) -> bool:
         """Whether nobody waits for company."""
         return deadlines.in_use and self.switch.is_off
-
-    def start_worker(self, run: Run) -> None:
-        """Run this in a worker thread."""
-        self._workers.submit(run, self.options.most_workers)
 
     # -- in ----------------------------------------------------------------------------------
 
@@ -144,8 +79,9 @@ class Collector:
     def _see_to(self, batch: Batch) -> None:
         """See to it that somebody comes when the batch is due: its leader, or a timer."""
         with self._lock:
+            is_over = batch.is_taken
             leader, due = batch.machine.oldest, batch.machine.due
-        if batch.is_taken or leader is None:
+        if is_over or leader is None:
             return
         if batch.loop is not None:
             seconds = max(0.0, due - _clock.now())
@@ -154,7 +90,9 @@ class Collector:
             leader.wake()
         else:
             try:
-                batch.timer = timers.at(due, lambda: self._on_time(batch))
+                timer = batch.timer = timers.at(due, lambda: self._on_time(batch))
+                if batch.is_taken:  # by somebody who did not know the timer yet
+                    timer.cancel()
             except RuntimeError:  # no thread can be started any more
                 self._on_time(batch, at_once=True)
 
@@ -234,10 +172,16 @@ class Collector:
             now = _clock.now()
             batches = [each for each in self._waiting if each.machine and (loops or not each.loop)]
             for batch in batches:
-                self._take(batch, "explicit", now, None)
+                self._take(batch, "explicit", now, batch)
         for batch in batches:
             self._taken(batch)
         return batches
+
+    def give_up(self, batches: list[Batch], error: BaseException) -> None:
+        """End those of the batches from `take_all` that have not been started."""
+        for batch in batches:
+            if batch.runner is batch:
+                batch.end(error)
 
     def take(self, item: Item) -> Batch | None:
         """Take the batch of this item, if it still collects."""
@@ -245,53 +189,6 @@ class Collector:
         with self._lock:
             if batch is None or batch.is_taken:
                 return None
-            self._take(batch, "explicit", _clock.now(), None)
+            self._take(batch, "explicit", _clock.now(), item)
         self._taken(batch)
         return batch
-
-    def _take(self, batch: Batch, flush: Flush, now: float, runner: Item | None) -> None:
-        """Close a batch; the lock is held."""
-        batch.runner = runner
-        batch.machine.take(flush, now)
-        self._waiting.pop(batch, None)
-
-    def _taken(self, batch: Batch) -> None:
-        """Forget a batch that has been taken, after the lock was let go."""
-        self._forget(batch)
-        timer, batch.timer = batch.timer, None
-        # The timer of a loop is cancelled in its thread; elsewhere it finds nothing to do.
-        if timer is not None and (batch.loop is None or batch.loop is running_loop()):
-            timer.cancel()
-
-    def _forget(self, batch: Batch) -> None:
-        if self._open.get(batch.key) is batch:
-            self._open.pop(batch.key, None)
-
-    def _drop_closed_loops(self) -> None:
-        """Give up what waits in loops that were closed: nobody will ever run it."""
-        with self._lock:
-            batches = [*self._waiting, *self._running]
-            gone = [each for each in batches if each.loop is not None and each.loop.is_closed()]
-            for batch in gone:
-                self._take(batch, "explicit", _clock.now(), None)
-        for batch in gone:
-            batch.end(asyncio.CancelledError())
-
-    # -- the end -----------------------------------------------------------------------------
-
-    def began(self, batch: Batch) -> None:
-        """Keep a batch that runs as a task: a loop holds its tasks weakly."""
-        self._running.add(batch)
-
-    def ended(self, batch: Batch) -> list[Waiter]:
-        """Forget a batch that has ended, and return who waits for that."""
-        self._running.discard(batch)
-        self._forget(batch)
-        with self._lock:
-            self._waiting.pop(batch, None)
-            return batch.take_watchers()
-
-    def watch(self, batch: Batch, waiter: Waiter) -> bool:
-        """Wake this when the batch has ended; False if it has."""
-        with self._lock:
-            return batch.watch(waiter)

@@ -160,13 +160,15 @@ class TaskItem(Item, asyncio.Future[None]):
         if not self.answered:
             self.returned, self.raised = returned, raised
             self.answered = True
-        if not self.done():
-            self.set_result(None)
+        self.wake()
 
     def wake(self) -> None:
         """Wake the task."""
-        if not self.done():
-            self.set_result(None)
+        try:
+            if not self.done():
+                self.set_result(None)
+        except RuntimeError:  # the loop is closed: nobody will ever resume the task
+            self.gone = True
 
     async def wait(self, name: str) -> None:
         """Suspend until the answer is there or the deadline, which there is, has passed.

@@ -74,8 +74,12 @@ class Arguments:
         if after and self._names is not None:
             kwargs = {**self._named(args, after, kwargs), **kwargs}
             after = ()
-        added = None if self._key is None else frozen(self._key(item, *after, **kwargs))
-        key = (id(args[0]) if skipped else None, frozen(after), self._frozen(kwargs), added)
+        owner, chosen = id(args[0]) if skipped else None, self._frozen(kwargs)
+        if self._key is not None:
+            added = frozen(self._key(item, *after, **kwargs))
+            key: Any = (owner, frozen(after), chosen, added)
+        else:  # nothing but defaults is the same as nothing
+            key = (owner, frozen(after), chosen) if after or chosen else owner
         return item, Options(before, after, kwargs, key)
 
     def split(
@@ -147,5 +151,20 @@ def frozen(value: Any) -> Any:  # noqa: PLR0911 - one line a type
     try:
         hash(value)
     except TypeError:
-        return kind, id(value)
+        return kind, _Identity(value)
     return kind, value
+
+
+class _Identity:
+    """Stands for an object that cannot be hashed, and keeps it: a number may be given again."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __hash__(self) -> int:
+        return id(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other._value is self._value

@@ -29,7 +29,7 @@ class Batch:
         machine: Who is in it, and whether it still collects; to be touched under the lock.
         loop: The event loop whose tasks wait for it, or None.
         function: What it calls with a list.
-        runner: The item whose thread runs it, or None.
+        runner: Stands for the caller who runs it or is about to start it; None without one.
         timer: What takes it when it is due, where no thread does.
     """
 
@@ -59,7 +59,7 @@ class Batch:
         self.key = key
         self.loop = loop
         self.function = function or collector.function
-        self.runner: Item | None = None
+        self.runner: object = None
         self.timer: Timer | _clock.Handle | None = None
         self._collector = collector
         self._items: list[Item] = []
@@ -94,6 +94,7 @@ class Batch:
                 self.loop.call_soon_threadsafe(self._start_task)
             except RuntimeError:  # the loop is closed: nobody will ever run it
                 self.end(asyncio.CancelledError())
+        self.runner = None  # it is in other hands now
 
     def _start_task(self) -> None:
         if not self._begin():

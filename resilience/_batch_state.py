@@ -1,0 +1,132 @@
+"""What the parts of a collector share: the batches that wait and run, and the lock around them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from resilience import _clock, _fork
+from resilience._batch_options import BatchOptions
+from resilience._core.batch import Flush
+from resilience._switches import Switch
+from resilience._waiters import Waiter, running_loop
+from resilience._workers import Workers
+
+if TYPE_CHECKING:
+    from resilience._batch_run import Batch
+
+__all__ = ["BatchState"]
+
+Function = Callable[..., Any]
+
+
+class BatchState:
+    """The batches of one function, the lock, and what a batch calls.
+
+    A key is the user's object, and its `__hash__` and `__eq__` may do anything: so the batches by
+    key stand in a dict without a lock, single operations of which are atomic. The worst that a
+    race does there is that a batch is found by nobody any more; it is run in time all the same.
+    All else is guarded by a lock, which is re-entrant because of the garbage collector: it may
+    close a forgotten coroutine at any point, and that one leaves its batch.
+
+    Attributes:
+        function: Calls the function with a list, under a permit where these are limited.
+        bare: The same without the limit: for calls within a running batch, which holds a permit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: BatchOptions,
+        functions: tuple[Function, Function],
+        *,
+        is_async: bool,
+        is_observed: bool,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.function, self.bare = functions
+        self.is_async = is_async
+        self.is_observed = is_observed
+        self.switch = Switch("batched")
+        if not options.enable_batching:
+            self.switch.disable()
+        self._open: dict[Any, Batch] = {}
+        self._waiting: dict[Batch, None] = {}
+        self._running: set[Batch] = set()
+        self._last_loop: Callable[[], object] = lambda: None
+        self._workers = Workers(name)
+        self._new_lock()
+        _fork.renew_after(self)
+
+    def _new_lock(self) -> None:
+        lock = threading.RLock()
+        self._lock = lock
+        # Whether this thread is in the midst of a step; `threading.Condition` asks the same.
+        self._is_mid_step: Callable[[], bool] = lock._is_owned  # type: ignore[attr-defined] # noqa: SLF001
+
+    def renew_after_fork(self) -> None:
+        """Forget the calls of threads that do not exist in the child; its own loop's stay."""
+        self._new_lock()
+        loop = running_loop()
+        self._running = {each for each in self._running if loop and each.loop is loop}
+        self._waiting = {each: None for each in self._waiting if loop and each.loop is loop}
+        self._open = {each.key: each for each in self._waiting}
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for company."""
+        with self._lock:
+            return sum(len(batch.machine) for batch in self._waiting)
+
+    def start_worker(self, run: Run) -> None:
+        """Run this in a worker thread."""
+        self._workers.submit(run, self.options.most_workers)
+
+    def began(self, batch: Batch) -> None:
+        """Keep a batch that runs as a task: a loop holds its tasks weakly."""
+        self._running.add(batch)
+
+    def ended(self, batch: Batch) -> list[Waiter]:
+        """Forget a batch that has ended, and return who waits for that."""
+        self._running.discard(batch)
+        self._forget(batch)
+        with self._lock:
+            self._waiting.pop(batch, None)
+            return batch.take_watchers()
+
+    def watch(self, batch: Batch, waiter: Waiter) -> bool:
+        """Wake this when the batch has ended; False if it has."""
+        with self._lock:
+            return batch.watch(waiter)
+
+    def _take(self, batch: Batch, flush: Flush, now: float, runner: object) -> None:
+        """Close a batch; the lock is held."""
+        batch.runner = runner
+        batch.machine.take(flush, now)
+        self._waiting.pop(batch, None)
+
+    def _taken(self, batch: Batch) -> None:
+        """Forget a batch that has been taken, after the lock was let go."""
+        self._forget(batch)
+        timer, batch.timer = batch.timer, None
+        # The timer of a loop is cancelled in its thread; elsewhere it finds nothing to do.
+        if timer is not None and (batch.loop is None or batch.loop is running_loop()):
+            timer.cancel()
+
+    def _forget(self, batch: Batch) -> None:
+        if self._open.get(batch.key) is batch:
+            self._open.pop(batch.key, None)
+
+    def _drop_closed_loops(self) -> None:
+        """Give up what waits in loops that were closed: nobody will ever run it."""
+        with self._lock:
+            batches = [*self._waiting, *self._running]
+            gone = [each for each in batches if each.loop is not None and each.loop.is_closed()]
+            for batch in gone:
+                if not batch.is_taken:
+                    self._take(batch, "explicit", _clock.now(), None)
+        for batch in gone:
+            batch.end(asyncio.CancelledError())
