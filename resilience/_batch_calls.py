@@ -187,17 +187,13 @@ class SyncCalls(Calls):
 
     def flush(self) -> None:
         """Run all that waits for company, and return when that has ended."""
-        batches = self.collector.take_all()
-        if runs_within(self.collector):  # which holds what the workers would wait for
-            for batch in batches:
+        with self.collector.all_taken() as batches:
+            if not runs_within(self.collector):
+                self._finish(batches, [])
+                return
+            for batch in batches:  # a worker would wait for what this batch holds
                 batch.function = self.collector.bare
                 batch.run()
-        else:
-            try:
-                self._finish(batches, [])
-            except BaseException as error:
-                self.collector.give_up(batches, error)
-                raise
 
     def _finish(self, batches: list[Batch], items: list[Item]) -> None:
         """Run these batches, one of them in this thread, and wait for them and for the items."""
@@ -273,15 +269,11 @@ class AsyncCalls(Calls):
 
     async def flush(self) -> None:
         """Run all that waits for company, and return when that has ended."""
-        batches = self.collector.take_all()
-        if runs_within(self.collector):
-            for batch in batches:
-                batch.function = self.collector.bare
-        try:
+        with self.collector.all_taken() as batches:
+            if runs_within(self.collector):
+                for batch in batches:
+                    batch.function = self.collector.bare
             await self._finish(batches, [])
-        except BaseException as error:
-            self.collector.give_up(batches, error)
-            raise
 
     async def _finish(self, batches: list[Batch], items: list[Item]) -> None:
         """Start these batches, and wait for them and for the items."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from resilience import _clock
@@ -166,22 +168,23 @@ class Collector(BatchState):
         if batch is not None and batch.is_taken and batch.runner is item:
             batch.end(error)
 
-    def take_all(self, *, loops: bool = True) -> list[Batch]:
-        """Take all that waits, that of event loops perhaps; the caller runs it."""
-        with self._lock:
-            now = _clock.now()
-            batches = [each for each in self._waiting if each.machine and (loops or not each.loop)]
+    @contextmanager
+    def all_taken(self, *, loops: bool = True) -> Generator[list[Batch]]:
+        """Take all that waits, that of event loops perhaps; what is not started inside, ends."""
+        batches: list[Batch] = []
+        try:
+            with self._lock:
+                batches += [b for b in self._waiting if b.machine and (loops or not b.loop)]
+                for batch in batches:
+                    self._take(batch, "explicit", _clock.now(), batch)
             for batch in batches:
-                self._take(batch, "explicit", now, batch)
-        for batch in batches:
-            self._taken(batch)
-        return batches
-
-    def give_up(self, batches: list[Batch], error: BaseException) -> None:
-        """End those of the batches from `take_all` that have not been started."""
-        for batch in batches:
-            if batch.runner is batch:
-                batch.end(error)
+                self._taken(batch)
+            yield batches
+        except BaseException as error:
+            for batch in batches:
+                if batch.runner is batch:
+                    batch.end(error)
+            raise
 
     def take(self, item: Item) -> Batch | None:
         """Take the batch of this item, if it still collects."""

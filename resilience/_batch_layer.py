@@ -151,5 +151,6 @@ class BatchLayer(BaseLayer):
 def _flush_all() -> None:
     """Run what was submitted and still waits for company; the workers' own exit waits for it."""
     for collector in list(_collectors):
-        for batch in collector.take_all(loops=False):
-            batch.start()
+        with collector.all_taken(loops=False) as batches:
+            for batch in batches:
+                batch.start()

@@ -12,7 +12,7 @@ from resilience._batch_options import BatchOptions
 from resilience._core.batch import Flush
 from resilience._switches import Switch
 from resilience._waiters import Waiter, running_loop
-from resilience._workers import Workers
+from resilience._workers import Run, Workers
 
 if TYPE_CHECKING:
     from resilience._batch_run import Batch
