@@ -79,8 +79,8 @@ def _links_to(contexts: Sequence[Context]) -> list[Link]:
     """Return links to the spans that are current in these contexts, in the order of these."""
     # Read in a copy: one of them is entered just now, and that is possible only once.
     spans = [each.copy().run(trace.get_current_span) for each in contexts]
-    found = dict.fromkeys(span.get_span_context() for span in spans)
-    return [Link(each) for each in found if each.is_valid]
+    found = [span.get_span_context() for span in spans]
+    return [Link(each) for each in {each.span_id: each for each in found if each.is_valid}.values()]
 
 
 @lru_cache(maxsize=1)

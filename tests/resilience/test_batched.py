@@ -15,7 +15,7 @@ from tests.support.batches import Recorded
 def test_a_full_batch_runs_at_once(run):
     """The item that fills it waits for nobody, and each caller gets the result of its own."""
     fetch = Recorded(run, max_batch_size=3, batch_timeout=60)
-    with FakeClock() as clock:
+    with FakeClock(autojump=False) as clock:
         calls = [fetch.start(number) for number in (1, 2)]
         third = fetch(3)
 
@@ -49,8 +49,9 @@ def test_the_time_counts_from_the_oldest_item(run):
 def test_no_batch_grows_above_its_size(run):
     """Of seven calls at a size of three, six share two batches, and the last one waits."""
     fetch = Recorded(run, max_batch_size=3, batch_timeout=1)
-    with FakeClock():
+    with FakeClock(autojump=False) as clock:
         calls = [fetch.start(number) for number in range(7)]
+        clock.advance(1)
 
         assert [number * 10 for number in range(7)] == [call.result() for call in calls]
     assert [[0, 1, 2], [3, 4, 5], [6]] == fetch.batches
@@ -59,7 +60,7 @@ def test_no_batch_grows_above_its_size(run):
 def test_flush_does_not_wait(run):
     """What waits is run at once, and has ended when `flush` returns."""
     fetch = Recorded(run, batch_timeout=60)
-    with FakeClock() as clock:
+    with FakeClock(autojump=False) as clock:
         call = fetch.start(1)
         fetch.flush()
 
@@ -72,8 +73,9 @@ def test_flush_does_not_wait(run):
 def test_each_flush_is_an_event(run):
     """Its size, its reason, and how long the oldest item waited."""
     fetch = Recorded(run, max_batch_size=2, batch_timeout=1, name="fetch")
-    with FakeClock(), capture_events() as events:
+    with FakeClock(autojump=False) as clock, capture_events() as events:
         calls = [fetch.start(number) for number in range(3)]
+        clock.advance(1)
         [call.result() for call in calls]
         call = fetch.start(4)
         fetch.flush()

@@ -128,7 +128,7 @@ def test_a_deadline_that_has_passed_calls_nothing(run):
 def test_an_item_in_a_hurry_waits_for_no_company(run):
     """Its deadline would pass before `batch_timeout`: what waits is flushed with it at once."""
     fetch = Recorded(run, batch_timeout=10)
-    with FakeClock() as clock:
+    with FakeClock(autojump=False) as clock:
         first = fetch.start(1)
         with deadline(5):
             assert 20 == fetch(2)
@@ -217,10 +217,11 @@ def test_batching_can_be_turned_off(run):
 def test_other_features_turned_off_keep_items_apart(run):
     """A batch runs without what is off for its items; it is not off for the others."""
     fetch = Recorded(run, max_batch_size=2, batch_timeout=1)
-    with FakeClock():
+    with FakeClock(autojump=False) as clock:
         with disabled("retry"):
             first = fetch.start(1)
         second = fetch.start(2)
+        clock.advance(1)
 
         assert [10, 20] == [first.result(), second.result()]
     assert [[1], [2]] == sorted(fetch.batches)

@@ -20,7 +20,7 @@ from resilience import (
     retry,
 )
 from resilience._batch_results import failures
-from resilience.testing import FakeClock, capture_events, no_waiting
+from resilience.testing import capture_events, no_waiting
 from tests.support.faults import HttpError
 
 
@@ -438,8 +438,7 @@ def test_what_a_listener_raises_harms_no_batch(run, caplog):
     try:
         fetch = batched(max_batch_size=2, batch_timeout=60)(run.function(lambda items: items))
 
-        with FakeClock():
-            assert [None, None] == errors_of(run, fetch, range(2))
+        assert [None, None] == errors_of(run, fetch, range(2))
     finally:
         unsubscribe(listener)
     assert "the listener" in caplog.text

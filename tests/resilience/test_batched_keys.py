@@ -15,8 +15,9 @@ from tests.support.batches import Recorded
 
 def together(fetch, *calls):
     """Whether all these calls of a `Recorded` end in one batch."""
-    with FakeClock():
+    with FakeClock(autojump=False) as clock:
         started = [fetch.start(*args, **kwargs) for args, kwargs in calls]
+        clock.advance(1)
         for call in started:
             call.result()
     batches, fetch.batches = fetch.batches, []
