@@ -26,6 +26,7 @@ DECORATORS: dict[str, Callable[[Any], Any]] = {
     "circuit_breaker": circuit_breaker(CircuitBreaker()),
     "prioritized": prioritized,
     "resilient": resilient,
+    "attempt_timeout": resilient(attempt_timeout=60, max_retries=0),
     "pool.inject": pool_of("a").inject("key"),
     "a stack": whole_stack,
 }
