@@ -248,3 +248,25 @@ def test_a_probe_whose_hook_ends_the_program_gives_its_place_back(run, way, outc
         unsubscribe(code)
 
     assert ("done", "CLOSED") == (fetch(), breaker.state)
+
+
+def test_a_place_is_not_kept_for_a_call_that_a_listener_ended(run):
+    """A pool without a retry around it gives up its place in line as well."""
+    queue = PriorityQueue()
+
+    def listener(event):
+        raise Stop
+
+    def body(api_key):
+        raise THROTTLED
+
+    pool = KeyPool(["a", "b"])
+    fetch = run.decorate(lambda function: pool(prioritized(queue)(function)), body)
+    subscribe(listener, KeyRested)
+    try:
+        with pytest.raises(Stop):
+            fetch()
+    finally:
+        unsubscribe(listener)
+
+    assert (0, {}, ()) == (queue.active, queue._away, _PLACES.get())

@@ -14,6 +14,7 @@ from resilience import (
     PriorityQueue,
     QueueClosedError,
     QueueFullError,
+    RetryBudget,
     batched,
     circuit_breaker,
     deadline,
@@ -470,3 +471,64 @@ def test_methods_have_the_handles():
 def test_without_metrics_there_is_no_switch_for_them():
     """`metrics_enabled=False` makes no record that could be turned on."""
     assert not hasattr(retry(metrics_enabled=False)(lambda: None), "metrics")
+
+
+def test_a_queue_that_is_turned_off_while_somebody_comes(run):
+    """Who has just seen that it works finds no line to stand in, full or closed: it passes."""
+    fetch = run.decorate(prioritized(max_concurrent_requests=1, queue_size=0), failing())
+    fetch.queue.close()
+    fetch.queue._machine.disabled = True  # the first half of `disable()`, for an unlucky moment
+
+    assert ("done", 0) == (fetch(), fetch.queue.active)
+
+
+def test_a_permit_of_a_queue_that_is_off(run):
+    """Used alone it is off as well, in a block of plain code and in an awaited one."""
+    queue = PriorityQueue(queue_size=0)
+    queue.pause()
+
+    def plainly():
+        with queue.permit():
+            return queue.active
+
+    async def awaited():
+        async with queue.permit():
+            return queue.active
+
+    with disabled("prioritized"):
+        assert 0 == run.call(plainly if run.flavour == "sync" else awaited)
+
+
+def test_a_lease_of_a_pool_that_was_off_holds_for_nobody():
+    """What its call meets lets no key rest, although the block is over by then."""
+    pool = KeyPool(["a"])
+    with disabled("key_pool"):
+        lease = pool.take()
+    lease.finish(THROTTLED)
+
+    assert {} == pool.resting()
+
+
+def test_a_retry_that_is_off_earns_no_budget(run):
+    """Calls that are never retried give others no right to a retry."""
+    budget = RetryBudget(ratio=1, minimum=0)
+    fetch = run.decorate(retry(budget=budget), failing())
+    with disabled("retry"):
+        fetch()
+    off = budget.remaining
+    fetch()
+
+    assert (0, 1) == (off, budget.remaining)
+
+
+def test_a_submitted_call_is_never_too_late_for_a_queue_that_is_off():
+    """`queue_timeout` is a part of the queue."""
+    with FakeClock(autojump=False) as clock:
+        gate = threading.Event()
+        wait = prioritized(max_concurrent_requests=1, queue_timeout=5)(gate.wait)
+        first, second = wait.submit(30), wait.submit(30)
+        clock.advance(10)
+        wait.queue.disable()
+        gate.set()
+
+        assert [True, True] == [first.result(30), second.result(30)]
