@@ -5,6 +5,7 @@ As `_client`, but for `await`. aiohttp is loaded when the first client is made.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from importlib import import_module
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 from adapters._attempts import AsyncAttempts
-from adapters._base_client import CommonClient, last_answer_first
+from adapters._base_client import CommonClient, last_answer_first, time_to_clean_up
 from adapters._exchange import CallOptions, Exchange, MakeReader
 from adapters._flows import Ask, Asks, Flow, Pages, drive_async, drive_pages_async
 from adapters._messages import Request, StreamEvent
@@ -140,10 +141,18 @@ class BaseAsyncClient(CommonClient):
     async def _answer(self, call: CallOptions, asks: Asks) -> Any:
         """Send what a flow asks for: one request, or several side by side."""
         if isinstance(asks, Ask):
-            return await self._send_one(asks, self._exchange(asks.request, call))
-        exchanges = [self._exchange(ask.request, call) for ask in asks]
+            exchange = self._exchange(asks.request, call, asks.entry)
+            if asks.cleans_up:
+                return await asyncio.create_task(self._clean_up(asks, exchange))
+            return await self._send_one(asks, exchange)
+        exchanges = [self._exchange(ask.request, call, ask.entry) for ask in asks]
         jobs = [partial(self._send_one, *pair) for pair in zip(asks, exchanges, strict=True)]
         return await together_async(jobs, self._setup.width)
+
+    async def _clean_up(self, ask: Ask[R], exchange: Exchange) -> R:
+        """Send one request in a time of its own; in a context of its own, which it changes."""
+        with time_to_clean_up():
+            return await self._send_one(ask, exchange)
 
     async def _send_one(self, ask: Ask[R], exchange: Exchange) -> R:
         """Send one request through the stack."""

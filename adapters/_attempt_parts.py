@@ -46,6 +46,8 @@ class AttemptParts:
         exchange.begin(lease)
         request = exchange.request
         base_url = request.base_url or lease.base_url or self._setup.base_url
+        if self._setup.provider.relocate is not None:
+            base_url = self._setup.provider.relocate(self._setup, base_url, request.path)
         return {
             "method": request.method,
             "base_url": base_url,
@@ -53,6 +55,7 @@ class AttemptParts:
             "headers": self._all_headers(exchange, lease, base_url),
             "body": request.body,
             "remaining": deadline.remaining(),
+            "decode": not request.as_stored,
         }
 
     def answered(self, exchange: Exchange, result: Any) -> None:
@@ -93,8 +96,15 @@ class AttemptParts:
             headers[provider.request_id_header] = exchange.request_id
         if request.headers:
             headers = merged_headers(headers, request.headers)
+        if exchange.arrived is not None:
+            headers = merged_headers(headers, exchange.arrived.headers)
         if lease.key is not None and provider.sign is not None:
-            url = f"{base_url}/{request.path}"
-            unsigned = Unsigned(method=request.method, url=url, headers=headers, body=request.body)
+            unsigned = Unsigned(
+                method=request.method,
+                base_url=base_url,
+                path=request.path,
+                headers=headers,
+                body=request.body,
+            )
             headers.update(provider.sign(self._setup, lease.key, unsigned))
         return headers

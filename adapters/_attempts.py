@@ -13,7 +13,8 @@ from adapters._attempt_parts import OK, REDIRECTS, AttemptParts
 from adapters._exchange import Exchange, MakeReader, Read
 from adapters._failures import no_stream
 from adapters._http import Incoming, Transport
-from adapters._messages import StreamEvent
+from adapters._messages import Headers, StreamEvent
+from adapters._resume import Arrived
 from adapters._setup import Setup
 from adapters._streams import EventReader
 from adapters.errors import AdapterError
@@ -48,7 +49,7 @@ class Attempts(AttemptParts):
         """
         try:
             incoming = self._open(exchange, lease)
-            reply = exchange.reply(incoming.status, incoming.headers, incoming.read())
+            reply = exchange.reply(*_whole(incoming, exchange.arrived))
             result = read(self.errors, reply, exchange.forms)
         except AdapterError as error:
             raise exchange.failure(error)  # noqa: B904 - as a rule it is the same error
@@ -110,6 +111,19 @@ class Attempts(AttemptParts):
         raise self.refused(exchange, incoming.status, incoming.headers, content)
 
 
+def _whole(incoming: Incoming, arrived: Arrived | None) -> tuple[int, Headers, bytes]:
+    """Read an answer to its end, and put it behind what has arrived before."""
+    if arrived is None:
+        return incoming.status, incoming.headers, incoming.read()
+    try:
+        arrived.begin(incoming.status, incoming.headers)
+        for chunk in incoming.chunks():
+            arrived.add(chunk)
+    finally:
+        incoming.close()
+    return arrived.whole()
+
+
 def _read(incoming: Incoming, reader: EventReader[Any]) -> Generator[StreamEvent, None, None]:
     for chunk in incoming.chunks():
         yield from reader.feed(chunk)
@@ -137,7 +151,7 @@ class AsyncAttempts(AttemptParts):
         """
         try:
             incoming = await self._open(exchange, lease)
-            reply = exchange.reply(incoming.status, incoming.headers, await incoming.read())
+            reply = exchange.reply(*await _whole_async(incoming, exchange.arrived))
             result = read(self.errors, reply, exchange.forms)
         except AdapterError as error:
             raise exchange.failure(error)  # noqa: B904 - as a rule it is the same error
@@ -200,6 +214,22 @@ class AsyncAttempts(AttemptParts):
         finally:
             await incoming.close()
         raise self.refused(exchange, incoming.status, incoming.headers, content)
+
+
+async def _whole_async(
+    incoming: AsyncIncoming, arrived: Arrived | None
+) -> tuple[int, Headers, bytes]:
+    """Read an answer to its end, and put it behind what has arrived before."""
+    if arrived is None:
+        return incoming.status, incoming.headers, await incoming.read()
+    try:
+        arrived.begin(incoming.status, incoming.headers)
+        async with aclosing(incoming.chunks()) as chunks:
+            async for chunk in chunks:
+                arrived.add(chunk)
+    finally:
+        await incoming.close()
+    return arrived.whole()
 
 
 async def _read_async(

@@ -25,6 +25,7 @@ from resilience import (
     get_stats,
     reset_stats,
 )
+from resilience._context import act_for, current_priority
 from resilience._pool_layer import PoolLayer
 from resilience._stack import Switches, layers_of
 from resilience._switches import Switch
@@ -32,7 +33,9 @@ from resilience._wrapper import decorate
 from resilience.settings import reject_unknown
 from resilience.telemetry.statistics import CallStatistics, statistics_of
 
-__all__ = ["CommonClient", "last_answer_first"]
+__all__ = ["CommonClient", "last_answer_first", "time_to_clean_up"]
+
+_TIME_TO_CLEAN_UP = 10.0  # seconds
 
 
 class CommonClient:
@@ -145,8 +148,12 @@ class CommonClient:
             reject_unknown((call.key,), self.keys.names(), f"pool {self.keys.name!r}", what="entry")
         return call
 
-    def _exchange(self, request: Request, call: CallOptions) -> Exchange:
-        return Exchange(self.provider, request, call)
+    def _exchange(self, request: Request, call: CallOptions, entry: str | None = None) -> Exchange:
+        """Begin the record of a request; `entry` has to serve it, where it is not any."""
+        exchange = Exchange(self.provider, request, call)
+        if entry is not None:
+            exchange.key = entry
+        return exchange
 
 
 @contextmanager
@@ -164,6 +171,17 @@ def last_answer_first(exchange: Exchange) -> Generator[None]:
     finally:
         # Its traceback leads to the frames that hold it and the exchange: a cycle.
         exchange.answered = answered = None
+
+
+@contextmanager
+def time_to_clean_up() -> Generator[None]:
+    """Give what runs inside a time of its own, however little the call has left.
+
+    It changes its context for good: enter it in one of its own.
+    """
+    act_for(current_priority(), None)
+    with deadline(_TIME_TO_CLEAN_UP):
+        yield
 
 
 def _key_of(exchange: Exchange, _: object) -> str | None:

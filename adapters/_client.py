@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
 from adapters._attempts import Attempts
-from adapters._base_client import CommonClient, last_answer_first
+from adapters._base_client import CommonClient, last_answer_first, time_to_clean_up
 from adapters._exchange import CallOptions, Exchange, MakeReader
 from adapters._flows import Ask, Asks, Flow, Pages, drive, drive_pages
 from adapters._http import Transport
@@ -133,10 +134,18 @@ class BaseClient(CommonClient):
     def _answer(self, call: CallOptions, asks: Asks) -> Any:
         """Send what a flow asks for: one request, or several side by side."""
         if isinstance(asks, Ask):
-            return self._send_one(asks, self._exchange(asks.request, call))
-        exchanges = [self._exchange(ask.request, call) for ask in asks]
+            exchange = self._exchange(asks.request, call, asks.entry)
+            if asks.cleans_up:
+                return copy_context().run(self._clean_up, asks, exchange)
+            return self._send_one(asks, exchange)
+        exchanges = [self._exchange(ask.request, call, ask.entry) for ask in asks]
         jobs = [partial(self._send_one, *pair) for pair in zip(asks, exchanges, strict=True)]
         return together(jobs, self._setup.width)
+
+    def _clean_up(self, ask: Ask[R], exchange: Exchange) -> R:
+        """Send one request in a time of its own; in a context of its own, which it changes."""
+        with time_to_clean_up():
+            return self._send_one(ask, exchange)
 
     def _send_one(self, ask: Ask[R], exchange: Exchange) -> R:
         """Send one request through the stack."""

@@ -12,6 +12,7 @@ from adapters._masking import mask, mask_causes, secret_forms
 from adapters._messages import Headers, Reply, Request
 from adapters._provider import Provider
 from adapters._request_ids import new_request_id, part_of
+from adapters._resume import Arrived
 from adapters._streaming import Collected
 from adapters._streams import EventReader
 from adapters.errors import (
@@ -97,6 +98,7 @@ class Exchange:
         "_end",
         "_secrets",
         "answered",
+        "arrived",
         "attempts",
         "collected",
         "key",
@@ -122,6 +124,7 @@ class Exchange:
         self.key_name: str | None = None
         self.server_request_id: str | None = None
         self.answered: AdapterError | None = None
+        self.arrived = Arrived(request.headers) if request.as_stored else None
         self._secrets: list[str] = []
         self._end: float | None = None
 
@@ -192,6 +195,8 @@ class Exchange:
             return self.last_answer() or self.labelled(error)
         if error.status_code is not None:
             self.answered = error
+        if self.arrived is not None:
+            self.arrived.failed(error)
         if not self.request.repeatable and not isinstance(error, RateLimitError):
             error.retryable = False  # it may have been done all the same
         return self.labelled(error)

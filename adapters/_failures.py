@@ -92,6 +92,8 @@ class ErrorTable:
         words: Code or type to class, for errors inside an answer, which have no status.
         statuses: Status to class, where this API means something else by it.
         retryable: Statuses that are transient at this API.
+        retryable_words: Codes or types that are transient, whatever the class says.
+        words_first: Whether `words` say more than the status, also where there is one.
         said: Reads the parsed, masked body of an error, or its text where it is no JSON.
     """
 
@@ -99,6 +101,8 @@ class ErrorTable:
     words: Mapping[str, type[AdapterError]] = field(default_factory=_nothing)
     statuses: Mapping[int, type[AdapterError]] = field(default_factory=_nothing)
     retryable: frozenset[int] = frozenset()
+    retryable_words: frozenset[str] = frozenset()
+    words_first: bool = False
     said: Callable[[Any], Said] = said
 
     def class_of(self, status: int) -> type[AdapterError]:
@@ -113,10 +117,10 @@ def error_from_status(
     """Return the error that an answer with a status of 400 and above is."""
     body = _readable(content, forms)
     told = table.said(body)
-    cls = next(
-        (table.codes[status, word] for word in told.words if (status, word) in table.codes),
-        table.class_of(status),
-    )
+    known = [table.codes[status, word] for word in told.words if (status, word) in table.codes]
+    if table.words_first:
+        known += [table.words[word] for word in told.words if word in table.words]
+    cls = known[0] if known else table.class_of(status)
     fields: dict[str, Any] = {"phase": "server"} if cls is RequestTimeoutError else {}
     return cls(
         told.message or _phrase(status),
@@ -124,7 +128,7 @@ def error_from_status(
         code=next(iter(told.words), None),
         body=body,
         retry_after=_hint(cls, headers, body),
-        retryable=_verdict(table, status, headers),
+        retryable=_verdict(table, status, told.words, headers),
         **fields,
     )
 
@@ -143,6 +147,7 @@ def error_inside(table: ErrorTable, body: Any, forms: tuple[str, ...] = ()) -> A
     return cls(
         told.message or "the answer is an error",
         code=next(iter(told.words), None),
+        retryable=True if table.retryable_words.intersection(told.words) else None,
         body=body,
         retry_after=_hint(cls, {}, body),
         **fields,
@@ -234,12 +239,15 @@ def _hint(cls: type[AdapterError], headers: Mapping[str, str], body: Any) -> flo
     return retry_after(headers.items(), read_body(body), limited=limited)
 
 
-def _verdict(table: ErrorTable, status: int, headers: Headers) -> bool | None:
+def _verdict(
+    table: ErrorTable, status: int, words: tuple[str, ...], headers: Headers
+) -> bool | None:
     """Say whether a retry may help where it is not the class that says so: the server first."""
     asked = headers.get("x-should-retry", "").strip().lower()
     if asked in ("true", "false"):
         return asked == "true"
-    return True if status == _TOO_EARLY or status in table.retryable else None
+    transient = status == _TOO_EARLY or status in table.retryable
+    return True if transient or table.retryable_words.intersection(words) else None
 
 
 def _readable(content: bytes, forms: tuple[str, ...]) -> Any:

@@ -40,18 +40,38 @@ class Ask(Generic[R]):
         parse: Makes the result of the parsed JSON of a good answer, and of the reply; it may fail
             with any error of access on an answer of another form.
         read: In its place, reads an answer that is no JSON.
+        entry: The entry of the pool that has to serve, where it is not any.
+        cleans_up: Whether it is sent although the time of the call may be over; it has a little of
+            its own.
     """
 
-    __slots__ = ("read", "request")
+    __slots__ = ("cleans_up", "entry", "read", "request")
 
     @overload
     def __init__(self, request: Request, parse: Callable[[Any, Reply], R]) -> None: ...
 
     @overload
-    def __init__(self, request: Request, *, read: Read[R]) -> None: ...
+    def __init__(
+        self,
+        request: Request,
+        *,
+        read: Read[R],
+        entry: str | None = ...,
+        cleans_up: bool = ...,
+    ) -> None: ...
 
-    def __init__(self, request: Request, parse: Any = None, *, read: Any = None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        parse: Any = None,
+        *,
+        read: Any = None,
+        entry: str | None = None,
+        cleans_up: bool = False,
+    ) -> None:
         self.request = request
+        self.entry = entry
+        self.cleans_up = cleans_up
         self.read: Read[R] = partial(read_answer, parse) if read is None else read
 
 
@@ -76,17 +96,20 @@ def one(ask: Ask[R]) -> Flow[R]:
 
 
 def drive(flow: Flow[R], answer: Callable[[Asks], Any]) -> R:
-    """Run a flow to its end; `answer` sends what it asks for."""
+    """Run a flow to its end; `answer` sends what it asks for.
+
+    An answer is kept no longer than the flow keeps it: it may be large.
+    """
     with closing(flow):
         try:
             asks = next(flow)
             while True:
                 try:
-                    answered = answer(asks)
+                    answered = [answer(asks)]
                 except BaseException as error:  # noqa: BLE001 - the flow decides what it means
                     asks = flow.throw(error)
                 else:
-                    asks = flow.send(answered)
+                    asks = flow.send(answered.pop())
         except StopIteration as stop:
             result: R = stop.value
             return result
@@ -103,11 +126,11 @@ def drive_pages(flow: Pages[R], answer: Callable[[Asks], Any]) -> Generator[R, N
                     step = next(flow)
                     continue
                 try:
-                    answered = answer(step)
+                    answered = [answer(step)]
                 except BaseException as error:  # noqa: BLE001 - the flow decides what it means
                     step = flow.throw(error)
                 else:
-                    step = flow.send(answered)
+                    step = flow.send(answered.pop())
         except StopIteration:
             return
 
@@ -119,11 +142,11 @@ async def drive_async(flow: Flow[R], answer: Callable[[Asks], Awaitable[Any]]) -
             asks = next(flow)
             while True:
                 try:
-                    answered = await answer(asks)
+                    answered = [await answer(asks)]
                 except BaseException as error:  # noqa: BLE001 - the flow decides what it means
                     asks = flow.throw(error)
                 else:
-                    asks = flow.send(answered)
+                    asks = flow.send(answered.pop())
         except StopIteration as stop:
             result: R = stop.value
             return result
@@ -143,10 +166,10 @@ async def drive_pages_async(
                     step = next(flow)
                     continue
                 try:
-                    answered = await answer(step)
+                    answered = [await answer(step)]
                 except BaseException as error:  # noqa: BLE001 - the flow decides what it means
                     step = flow.throw(error)
                 else:
-                    step = flow.send(answered)
+                    step = flow.send(answered.pop())
         except StopIteration:
             return

@@ -102,6 +102,7 @@ class Transport:
         headers: Mapping[str, str],
         body: bytes | None = None,
         remaining: float | None = None,
+        decode: bool = True,
     ) -> Incoming:
         """Send a request and return its answer as soon as the headers are there.
 
@@ -112,6 +113,7 @@ class Transport:
             headers: All of them but Host and Content-Length.
             body: The encoded body.
             remaining: Seconds for everything, the reading of the answer included.
+            decode: Whether a compressed answer is decompressed.
 
         Raises:
             ConnectionFailedError: if there is no connection, or it breaks.
@@ -131,6 +133,7 @@ class Transport:
                 redirect=False,
                 assert_same_host=False,
                 preload_content=False,
+                decode_content=decode,
                 timeout=urllib3.Timeout(
                     connect=min(self._connect_timeout, limit.wait()), read=self._read_timeout
                 ),

@@ -76,6 +76,7 @@ class AsyncTransport:
         headers: Mapping[str, str],
         body: bytes | None = None,
         remaining: float | None = None,
+        decode: bool = True,
     ) -> AsyncIncoming:
         """Send a request and return its answer as soon as the headers are there.
 
@@ -86,6 +87,7 @@ class AsyncTransport:
             headers: All of them but Host and Content-Length.
             body: The encoded body.
             remaining: Seconds for everything, the reading of the answer included.
+            decode: Whether a compressed answer is decompressed.
 
         Raises:
             ConnectionFailedError: if there is no connection, or it breaks.
@@ -105,6 +107,7 @@ class AsyncTransport:
                     headers=headers,
                     skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
                     allow_redirects=False,
+                    auto_decompress=decode,
                     proxy=route.proxy,
                     ssl=route.context,
                     trace_request_ctx=progress,

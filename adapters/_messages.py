@@ -65,6 +65,8 @@ class Request:
         base_url: Where this operation has an address of its own; it wins over the client's.
         accepts: Statuses from 300 on that are an answer to this operation and no error.
         repeatable: Whether it does no harm to send it again after an answer that may be lost.
+        as_stored: Whether the body of the answer is wanted byte for byte: it is not decompressed,
+            and where it is cut the next attempt asks for the rest of it.
     """
 
     operation: str
@@ -77,6 +79,7 @@ class Request:
     base_url: str | None = None
     accepts: frozenset[int] = frozenset()
     repeatable: bool = True
+    as_stored: bool = False
 
     def __post_init__(self) -> None:
         if not _TARGET.fullmatch(self.path):

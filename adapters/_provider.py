@@ -49,15 +49,22 @@ class Unsigned:
 
     Attributes:
         method: The HTTP method.
-        url: Absolute, with its query, byte for byte as it is sent.
+        base_url: Where it goes, without a slash at its end.
+        path: Relative to it, with its query, byte for byte as it is sent.
         headers: All but Host and Content-Length.
         body: The encoded body.
     """
 
     method: str
-    url: str
+    base_url: str
+    path: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Return the whole address."""
+        return f"{self.base_url}/{self.path}"
 
 
 def _itself(key: str) -> tuple[str]:
@@ -79,6 +86,8 @@ class Provider:
         needs_key: Whether a client without a key is a mistake.
         authorize: Makes the headers that carry a key.
         sign: In its place, makes the headers of one attempt from setup, key and whole request.
+        relocate: Returns the base URL of a request from setup, the usual one and the path, for APIs
+            that have one for each region.
         secrets_of: What of a key must not be shown: all of it, or its parts.
         headers: Sent with every request.
         request_id_header: Carries our request id, or None where the API takes none.
@@ -100,6 +109,7 @@ class Provider:
     needs_key: bool = True
     authorize: Callable[[str], Mapping[str, str]] = bearer
     sign: Callable[[Setup, str, Unsigned], Mapping[str, str]] | None = None
+    relocate: Callable[[Setup, str, str], str] | None = None
     secrets_of: Callable[[str], Iterable[str]] = _itself
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     request_id_header: str | None = None

@@ -38,6 +38,7 @@ class Setup:
         max_answer_size: Bytes.
         own: The settings that only this API has, by name; each of them is there.
         headers: Those that carry some of them.
+        learned: What the adapter has found out about its servers: the one thing that changes.
     """
 
     provider: Provider
@@ -50,6 +51,7 @@ class Setup:
     max_answer_size: int
     own: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
+    learned: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
 
     @classmethod
     def of(

@@ -6,6 +6,7 @@ AdapterError
 ├── QuotaExceededError        402 and quota codes    never again with this key
 ├── AuthenticationError       401                    never again with this key
 │   └── PermissionDeniedError 403                    never again with this key
+│       └── AccessDeniedError 403 for one object     the key stays in use
 ├── BadRequestError           400, 422
 │   └── ContextLengthError    the prompt is longer than the model takes
 ├── NotFoundError             404
@@ -30,6 +31,7 @@ from typing import Any, ClassVar
 from resilience.errors import MissingKeyError, SettingsError
 
 __all__ = [
+    "AccessDeniedError",
     "AdapterError",
     "AuthenticationError",
     "BadRequestError",
@@ -168,6 +170,13 @@ class PermissionDeniedError(AuthenticationError):
     _advice = "Give {key} access to this model and operation, or use another one."
 
 
+class AccessDeniedError(PermissionDeniedError):
+    """The key is good and may not do this to this object; for others it stays in use."""
+
+    _kind = "permanent"
+    _advice = "Give {key} access to this object, or use another one."
+
+
 class BadRequestError(AdapterError):
     """The API refuses the arguments."""
 
@@ -181,7 +190,7 @@ class ContextLengthError(BadRequestError):
 class NotFoundError(AdapterError):
     """There is no such model, object or path."""
 
-    _advice = "Check the model's name and the base_url."
+    _advice = "Check its name and the base_url."
 
 
 class ConflictError(AdapterError):

@@ -12,7 +12,7 @@ from tests.adapters.flavours import Make, making
 from tests.adapters.recorder import Recorder, recording
 
 _APIS = ("HF_", "HUGGING_FACE_", "LLVM_", "OPEA_", "OVMS_", "TEI_", "TGI_", "VLLM_")
-_HOSTED = ("ANTHROPIC_", "GEMINI_", "GOOGLE_", "GROQ_", "OLLAMA_", "OPENAI_")
+_HOSTED = ("ANTHROPIC_", "AWS_", "GEMINI_", "GOOGLE_", "GROQ_", "OLLAMA_", "OPENAI_", "S3_")
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_a_message_names_call_status_and_code_and_says_what_to_do():
         ("Add credit", errors.QuotaExceededError("no credit")),
         ("Give the key access", errors.PermissionDeniedError("no")),
         ("Shorten the messages", errors.ContextLengthError("too long")),
-        ("Check the model's name", errors.NotFoundError("no such model")),
+        ("Check its name", errors.NotFoundError("no such model")),
         ("Send less", errors.PayloadTooLargeError("too large")),
         (".partial", errors.StreamInterruptedError("cut")),
     ],

@@ -1,0 +1,68 @@
+"""Files that are sent and written in parts."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from resilience._rules import fail
+
+__all__ = ["FileOrPath", "chunks_of", "source", "target"]
+
+FileOrPath = str | os.PathLike[str] | BinaryIO
+
+
+@contextmanager
+def source(path_or_file: FileOrPath) -> Generator[tuple[BinaryIO, int]]:
+    """Give a file to read, and its size; 0 where that is not known."""
+    if not isinstance(path_or_file, str | os.PathLike):
+        if not hasattr(path_or_file, "read"):
+            fail("path_or_file", "must be a path or a binary file", type(path_or_file))
+        yield path_or_file, 0
+        return
+    with Path(path_or_file).open("rb") as file:
+        yield file, os.fstat(file.fileno()).st_size
+
+
+@contextmanager
+def target(path_or_file: FileOrPath) -> Generator[BinaryIO]:
+    """Give a file to write; at a path it shows once all is written, and not if anything fails."""
+    if not isinstance(path_or_file, str | os.PathLike):
+        if not hasattr(path_or_file, "write"):
+            fail("path_or_file", "must be a path or a binary file", type(path_or_file))
+        yield path_or_file
+        return
+    path = Path(path_or_file)
+    # Beside its place, so that it can be moved there in one step.
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def chunks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Give the content of a file in chunks of this size; the last one may be smaller.
+
+    Raises:
+        SettingsError: if it gives text.
+    """
+    while chunk := _read(file, size):
+        yield chunk
+
+
+def _read(file: Any, size: int) -> bytes:
+    """Read this much, or all that there is: a pipe or a socket gives less at a time."""
+    parts: list[bytes] = []
+    while size > 0 and (part := file.read(size)):
+        if not isinstance(part, bytes):
+            fail("path_or_file", "must be opened in binary mode", type(part))
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
