@@ -60,9 +60,12 @@ def chunks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
 def _read(file: Any, size: int) -> bytes:
     """Read this much, or all that there is: a pipe or a socket gives less at a time."""
     parts: list[bytes] = []
-    while size > 0 and (part := file.read(size)):
+    while size > 0:
+        part = file.read(size)
         if not isinstance(part, bytes):
             fail("path_or_file", "must be opened in binary mode", type(part))
+        if not part:
+            break
         parts.append(part)
         size -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
