@@ -11,7 +11,13 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from adapters._exchange import Read
-from adapters._failures import WRONG_FORM, ErrorTable, error_from_status, error_inside
+from adapters._failures import (
+    WRONG_FORM,
+    ErrorTable,
+    error_from_status,
+    error_inside,
+    redirect_error,
+)
 from adapters._masking import mask
 from adapters._messages import Headers, Reply, sent_as
 from adapters._s3_places import learn
@@ -64,6 +70,8 @@ def reading(
     def read(table: ErrorTable, reply: Reply, forms: tuple[str, ...]) -> R:
         if reply.status not in _GOOD:
             learn(setup, bucket, reply)
+            if "location" in reply.headers and b"<Code>" not in reply.body:  # it is no S3
+                raise redirect_error(reply.status, reply.headers, forms)
             raise error_from_status(table, reply.status, reply.headers, reply.body, forms)
         try:
             found = _EMPTY if root is None else document(reply.body, root, "Error")

@@ -105,7 +105,7 @@ def _learn_time(setup: Setup, reply: Reply) -> None:
     """Compare the clocks: a HEAD has no body that could say that they differ."""
     try:
         theirs = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return
     if abs(theirs - now(setup).timestamp()) > _LONGEST_SKEW:
         setup.learned["skew"] = theirs - _clock.wall()

@@ -233,6 +233,18 @@ OVMS = Api(
     error_event=b'{"error": "Mediapipe execution failed."}',
 )
 
+S3 = Api(
+    name="s3",
+    arguments={"api_key": f"AKIAEVERY:{KEY}"},
+    call=lambda client: client.buckets(),
+    good=answer(
+        b"<ListAllMyBucketsResult><Buckets><Bucket><Name>b</Name></Bucket></Buckets>"
+        b"</ListAllMyBucketsResult>",
+        headers={"Content-Type": "application/xml"},
+    ),
+    stream=None,
+)
+
 APIS = {
     api.name: api
     for api in [
@@ -246,6 +258,7 @@ APIS = {
         Api(name="llvm", **OPENAI_STREAM),
         OVMS,
         OPEA,
+        S3,
     ]
 }
 STREAMING = {name: api for name, api in APIS.items() if api.stream is not None}

@@ -22,6 +22,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 import adapters
+from adapters import _s3_answers, s3
 from adapters._failures import ErrorTable, error_from_status, read_answer
 from adapters._messages import Headers, Reply, Result, StreamEvent
 from adapters.errors import AdapterError
@@ -334,3 +335,69 @@ def test_any_error_has_a_class(body: bytes, kind: str, status: int):
         assert isinstance(error, AdapterError)
         assert status == error.status_code
         assert str(error)
+
+
+S3 = s3.Client(access_key="AK", secret_key="secret")
+# Documents of S3: parser, root, and a good one.
+DOCUMENTS: dict[str, tuple[Function, str, bytes]] = {
+    "buckets": (
+        _s3_answers.parse_buckets,
+        "ListAllMyBucketsResult",
+        b"<Bucket><Name>b</Name><CreationDate>2026-01-01T00:00:00.000Z</CreationDate></Bucket>",
+    ),
+    "page": (
+        _s3_answers.parse_page,
+        "ListBucketResult",
+        b"".join(
+            [
+                b"<IsTruncated>true</IsTruncated><NextContinuationToken>1</NextContinuationToken>",
+                b"<Contents><Key>k%20</Key><Size>1</Size>",
+                b"<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>",
+                b"<CommonPrefixes><Prefix>p</Prefix></CommonPrefixes>",
+            ]
+        ),
+    ),
+    "copied": (_s3_answers.parse_copied, "CopyObjectResult", b"<ETag>1</ETag>"),
+    "deleted many": (
+        _s3_answers.parse_deleted_many,
+        "DeleteResult",
+        b"<Deleted><Key>k</Key></Deleted><Error><Key>e</Key><Code>C</Code></Error>",
+    ),
+    "object": (_s3_answers.parse_object, "", b""),
+    "info": (_s3_answers.parse_info, "", b""),
+    "written": (_s3_answers.parse_written, "", b""),
+    "deleted": (_s3_answers.parse_deleted, "", b""),
+}
+tags = st.sampled_from(re.findall(rb"<[^>]+>", b"".join(good for *_, good in DOCUMENTS.values())))
+some_text = st.text(max_size=8)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@given(data=st.data())
+def test_any_document_gives_a_result_or_an_error(name: str, data: st.DataObject):
+    """Good documents with a part left out, doubled or put in its place, and any headers."""
+    parse, root, good = DOCUMENTS[name]
+    pieces = [piece for piece in re.split(rb"(<[^>]+>)", good) if piece]
+    for place in data.draw(st.lists(st.integers(0, 30), max_size=3)):
+        wrong = data.draw(st.binary(max_size=6) | tags)
+        if place < len(pieces):
+            pieces[place] = wrong
+    body = b"<%b>%b</%b>" % (root.encode(), b"".join(pieces), root.encode()) if root else good
+    body = data.draw(st.sampled_from([body, body[: len(body) // 2], b"<Error/>"]) | st.binary())
+    given_headers = data.draw(
+        st.fixed_dictionaries(
+            {"etag": some_text},
+            optional={
+                "content-length": some_text,
+                "content-range": some_text | st.just("bytes 0-1/2"),
+                "last-modified": some_text,
+                "date": some_text,
+                "x-amz-bucket-region": some_text,
+            },
+        )
+    )
+    status = data.draw(st.sampled_from([200, 206, 301, 304, 307, 400, 403]))
+    read = _s3_answers.reading(S3._setup, "bucket", parse, root or None)
+    reply = Reply(status=status, headers=Headers(given_headers.items()), body=body)
+
+    assert outcome(lambda: read(S3.provider.errors, reply, ("secret",))) is not None

@@ -16,6 +16,7 @@ VARIABLES = {
     "opea": ("OPEA_BASE_URL", "OPEA_API_KEY"),
     "openai": ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
     "ovms": ("OVMS_BASE_URL", "OVMS_API_KEY"),
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID"),
     "tei": ("TEI_BASE_URL", "TEI_API_KEY"),
     "tgi": ("TGI_BASE_URL", "TGI_API_KEY"),
 }
@@ -34,6 +35,9 @@ def addresses() -> Iterator[dict[str, str]]:
                 (address, server.base_url(provider)),
                 (key, next(iter(server.keys(provider).values()))),
             )
+        } | {
+            "AWS_ACCESS_KEY_ID": server.credentials("s3")["production"]["access_key"],
+            "AWS_SECRET_ACCESS_KEY": server.credentials("s3")["production"]["secret_key"],
         }
 
 

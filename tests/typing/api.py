@@ -7,11 +7,11 @@ states; what must be refused carries an ignore, and an ignore that is not needed
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import Future
 from typing import Any, assert_type
 
-from adapters import claude, gemini, groq, llvm, ollama, opea, openai, ovms, tei, tgi
+from adapters import claude, gemini, groq, llvm, ollama, opea, openai, ovms, s3, tei, tgi
 from adapters._results import (
     Answer,
     Documents,
@@ -26,6 +26,7 @@ from adapters._results import (
     TokenCount,
     Transcription,
 )
+from adapters._s3_results import Listed, ObjectInfo, StoredObject, Written
 from adapters._streaming import AsyncStream, Stream
 from resilience import (
     CircuitBreaker,
@@ -319,6 +320,25 @@ assert_type(opea.retrieve("q", [0.5], k=2), Documents)
 tgi.chat()  # type: ignore[call-arg]
 ovms.infer("m", 5)  # type: ignore[arg-type]
 opea.rerank("q")  # type: ignore[call-arg]
+
+# Objects in buckets.
+
+assert_type(s3.get("b", "k", range=(0, 1)), StoredObject)
+assert_type(s3.list("b", "p", delimiter="/"), Iterator[Listed])
+assert_type(s3.Client().upload("file", "b", "k"), Written)
+assert_type(s3.presign("b", "k", 60, "PUT"), str)
+s3.put("b", "k")  # type: ignore[call-arg]
+s3.get("b", "k", range=1)  # type: ignore[arg-type]
+
+
+async def awaited_objects() -> None:
+    """Await what is stored."""
+    objects = s3.AsyncClient()
+    assert_type(await objects.head("b", "k"), ObjectInfo)
+    async for entry in objects.list("b"):
+        assert_type(entry, Listed)
+    assert_type(objects.presign("b", "k"), str)
+
 
 # The rest.
 
