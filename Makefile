@@ -25,7 +25,7 @@ BENCH_TOOLS = $(TEST_TOOLS),bench
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
-demo: $(VENV)/emulator,cli.installed  ## watch 2,000 calls survive a storm, beside the plain way
+demo: $(VENV)/emulator,cli,s3.installed  ## watch 2,000 calls survive a storm, beside the plain way
 	@$(RUN) adapters demo $(ARGS)
 
 test: $(VENV)/$(TEST_TOOLS).installed  ## run the tests, and the code blocks of README and docs; no network

@@ -10,10 +10,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adapters import claude, errors, gemini, groq, ollama, openai, tei, tgi
+    from adapters import (
+        claude,
+        errors,
+        gemini,
+        groq,
+        llvm,
+        ollama,
+        opea,
+        openai,
+        ovms,
+        s3,
+        tei,
+        tgi,
+    )
     from adapters._fallback import fallback
 
-__all__ = ["claude", "errors", "fallback", "gemini", "groq", "ollama", "openai", "tei", "tgi"]
+__all__ = [
+    "claude",
+    "errors",
+    "fallback",
+    "gemini",
+    "groq",
+    "llvm",
+    "ollama",
+    "opea",
+    "openai",
+    "ovms",
+    "s3",
+    "tei",
+    "tgi",
+]
 
 
 def __getattr__(name: str) -> Any:

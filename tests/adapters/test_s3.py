@@ -153,8 +153,8 @@ def test_buckets(client: Any):
     """They have names and dates."""
     found = client.buckets()
 
-    assert ("bucket",) == found.names
-    assert ["bucket"] == [str(bucket) for bucket in found]
+    assert ("bucket", "demo") == found.names
+    assert ["bucket", "demo"] == [str(bucket) for bucket in found]
     assert found.buckets[0].created.utcoffset() is not None
 
 

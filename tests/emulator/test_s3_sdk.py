@@ -65,7 +65,7 @@ def test_buckets(s3: Any) -> None:
     )
     s3.put_object(Bucket="bucket", Key="key", Body=b"")
 
-    assert ["another", "bucket"] == [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    assert ["another", "bucket", "demo"] == [each["Name"] for each in s3.list_buckets()["Buckets"]]
     assert 200 == s3.head_bucket(Bucket="bucket")["ResponseMetadata"]["HTTPStatusCode"]
     assert s3.get_bucket_location(Bucket="bucket")["LocationConstraint"] is None
     assert (409, "BucketNotEmpty") == refused(s3.delete_bucket, Bucket="bucket")
@@ -248,7 +248,7 @@ def test_everything_is_forgotten_at_a_reset(s3: Any, server: Emulator) -> None:
     """A test begins with an empty store."""
     server.reset()
 
-    assert [] == s3.list_buckets()["Buckets"]
+    assert ["demo"] == [each["Name"] for each in s3.list_buckets()["Buckets"]]
 
 
 def test_requests_are_logged(s3: Any, server: Emulator) -> None:

@@ -176,7 +176,7 @@ def test_credentials_with_a_token() -> None:
         )
         assert (200, b"hello") == fetch(presigned(role))
         plain = boto3_client(url, access_key="plain", secret_key="secret")
-        assert ["bucket"] == [each["Name"] for each in plain.list_buckets()["Buckets"]]
+        assert ["bucket", "demo"] == [each["Name"] for each in plain.list_buckets()["Buckets"]]
         other = boto3_client(url, **{**credentials["role"], "session_token": "other"})
         assert (400, "InvalidToken") == code(other)
 

@@ -120,6 +120,7 @@ STOPS = [
             ("stream", _streams(lambda client, text: client.stream_chatqna(text))),
         ),
     ),
+    Stop("s3", (("put, get", _stores),)),
 ]
 
 

@@ -14,6 +14,7 @@ from adapters.emulator.s3_style.errors import no_such
 __all__ = ["REGION", "Bucket", "Part", "Store", "StoredObject", "Upload", "bucket_of", "object_of"]
 
 REGION = "us-east-1"
+_FIRST = "demo"  # a bucket to begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ class Bucket:
 
 
 class Store:
-    """All of it; one event loop owns it, so nothing here takes a lock."""
+    """All of it, at first an empty bucket; one event loop owns it, so nothing takes a lock."""
 
     def __init__(self) -> None:
-        self.buckets: dict[str, Bucket] = {}
+        self.buckets: dict[str, Bucket] = {_FIRST: Bucket(_FIRST)}
         self._uploads = 0
 
     def begin_upload(self, bucket: Bucket, upload: Upload) -> str:
