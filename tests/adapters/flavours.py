@@ -68,7 +68,9 @@ class ClientFace:
 
     def run(self, coroutine: Any) -> Any:
         """Run it to its end, in the context of the test."""
-        result, error = self.runner.run(_ended(coroutine), context=copy_context())
+        outcome: list[Any] = []
+        self.runner.run(_ended(coroutine, outcome), context=copy_context())
+        error, result = outcome.pop(), outcome.pop()
         try:
             if error is not None:
                 raise error
@@ -128,12 +130,12 @@ class StreamFace:
         self.client.run(self.stream.aclose())
 
 
-async def _ended(coroutine: Any) -> tuple[Any, BaseException | None]:
-    """Result and error; what goes through a runner as an exception leaves a cycle of its own."""
+async def _ended(coroutine: Any, outcome: list[Any]) -> None:
+    """Leave result and error; what a task returns or raises is in a cycle with its frames."""
     try:
-        return await coroutine, None
+        outcome += [await coroutine, None]
     except Exception as error:
-        return None, error
+        outcome += [None, error]
 
 
 async def _step(iterator: Any) -> Any:
