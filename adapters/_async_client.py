@@ -6,14 +6,18 @@ As `_client`, but for `await`. aiohttp is loaded when the first client is made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
+from weakref import WeakMethod
 
 from adapters._attempts import AsyncAttempts
 from adapters._base_client import CommonClient, last_answer_first, time_to_clean_up
+from adapters._combined_calls import alive, each_of, one_of_many
+from adapters._combining import Single
 from adapters._exchange import CallOptions, Exchange, MakeReader
 from adapters._flows import Ask, Asks, Flow, Pages, drive_async, drive_pages_async
 from adapters._messages import Request, StreamEvent
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from adapters._http_async import AsyncTransport
+    from adapters._operations import Operation
 
 __all__ = ["BaseAsyncClient"]
 
@@ -128,6 +133,29 @@ class BaseAsyncClient(CommonClient):
         """Run a flow within the priority and the time of its call."""
         with call.scope():
             return await drive_async(flow, partial(self._answer, call))
+
+    async def _run_combined(
+        self, operation: Operation[Any, Any], single: Single, call: CallOptions
+    ) -> Any:
+        """Wait for company, and return the result that is this call's own."""
+        with call.scope(), one_of_many(call):
+            found = await self._batcher(operation)(single.input, others=single.others, key=call.key)
+        return replace(found, request_id=call.request_id)
+
+    def _batch_function(self, operation: Operation[Any, Any]) -> Callable[..., Any]:
+        send = WeakMethod(self._send_batch)
+
+        async def run(inputs: list[str], *, others: dict[str, Any], key: str | None) -> list[Any]:
+            results: list[Any] = await alive(send)(operation, inputs, others, key)
+            return results
+
+        return run
+
+    async def _send_batch(
+        self, operation: Operation[Any, Any], inputs: list[str], others: dict[str, Any], key: Any
+    ) -> list[Any]:
+        flow, call = self._batch(operation, inputs, others, key)
+        return each_of(operation, await self._run(flow, call), inputs)
 
     def _pages(self, flow: Pages[R], call: CallOptions) -> AsyncGenerator[R, None]:
         """Give the items of a flow of pages; between them nothing stays entered."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
+from adapters._combined_calls import CombinedCalls
 from adapters._exchange import CallOptions, Exchange
 from adapters._keys import key_pool
 from adapters._messages import Request
@@ -38,7 +39,7 @@ __all__ = ["CommonClient", "last_answer_first", "time_to_clean_up"]
 _TIME_TO_CLEAN_UP = 10.0  # seconds
 
 
-class CommonClient:
+class CommonClient(CombinedCalls):
     """A client of one API; each call goes through retry, keys, queue and circuit breaker.
 
     Plain calls and streams share one limit, one line, one circuit and one set of connections.
@@ -82,7 +83,7 @@ class CommonClient:
         setup = Setup.of(
             self.provider, base_url=base_url, settings=settings, timeout=timeout, more=more
         )
-        self._setup = setup
+        super().__init__(setup)
         self.settings = setup.settings
         self.keys = key_pool(setup, api_key, keys)
         self.queue = _queue(setup)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from weakref import WeakMethod
 
 from adapters._attempts import Attempts
 from adapters._base_client import CommonClient, last_answer_first, time_to_clean_up
+from adapters._combined_calls import alive, each_of, one_of_many
+from adapters._combining import Single
 from adapters._exchange import CallOptions, Exchange, MakeReader
 from adapters._flows import Ask, Asks, Flow, Pages, drive, drive_pages
 from adapters._http import Transport
@@ -19,6 +23,9 @@ from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streaming import Stream
 from adapters._together import together
+
+if TYPE_CHECKING:
+    from adapters._operations import Operation
 
 __all__ = ["BaseClient"]
 
@@ -121,6 +128,29 @@ class BaseClient(CommonClient):
         """Run a flow within the priority and the time of its call."""
         with call.scope():
             return drive(flow, partial(self._answer, call))
+
+    def _run_combined(
+        self, operation: Operation[Any, Any], single: Single, call: CallOptions
+    ) -> Any:
+        """Wait for company, and return the result that is this call's own."""
+        with call.scope(), one_of_many(call):
+            found = self._batcher(operation)(single.input, others=single.others, key=call.key)
+        return replace(found, request_id=call.request_id)
+
+    def _batch_function(self, operation: Operation[Any, Any]) -> Callable[..., Any]:
+        send = WeakMethod(self._send_batch)
+
+        def run(inputs: list[str], *, others: dict[str, Any], key: str | None) -> list[Any]:
+            results: list[Any] = alive(send)(operation, inputs, others, key)
+            return results
+
+        return run
+
+    def _send_batch(
+        self, operation: Operation[Any, Any], inputs: list[str], others: dict[str, Any], key: Any
+    ) -> list[Any]:
+        flow, call = self._batch(operation, inputs, others, key)
+        return each_of(operation, self._run(flow, call), inputs)
 
     def _pages(self, flow: Pages[R], call: CallOptions) -> Generator[R, None, None]:
         """Give the items of a flow of pages; between them nothing stays entered."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import accumulate, pairwise
 from typing import Any
 
 __all__ = [
@@ -132,6 +133,20 @@ class Usage:
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
+
+    def shares(self, weights: Sequence[int]) -> list[Usage]:
+        """Share it out by these weights, in whole tokens; the sum of the shares is all of it."""
+        ends = list(accumulate(weights))
+        names = [each.name for each in fields(self)]
+
+        def share(name: str, begin: int, end: int) -> int:
+            count: int = getattr(self, name)
+            return count * end // ends[-1] - count * begin // ends[-1]
+
+        return [
+            Usage(**{name: share(name, begin, end) for name in names})
+            for begin, end in pairwise([0, *ends])
+        ]
 
 
 @dataclass(frozen=True, slots=True)

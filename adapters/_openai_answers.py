@@ -11,8 +11,10 @@ import sys
 from array import array
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from adapters._combining import weights_of
 from adapters._failures import WRONG_FORM, ErrorTable, error_inside
 from adapters._json import count_or_0, is_object, word_or_none
 from adapters._messages import Headers, Reply, StreamEvent, ToolCall, Usage, sent_as
@@ -22,6 +24,7 @@ from adapters.errors import InvalidResponseError
 
 __all__ = [
     "Refine",
+    "each_completion",
     "parse_chat",
     "parse_completions",
     "parse_embeddings",
@@ -72,6 +75,26 @@ def parse_completions(payload: Any, reply: Reply) -> Answer:
         raw=payload,
         **sent_as(reply),
     )
+
+
+def each_completion(joined: Answer, inputs: Sequence[str]) -> list[Answer]:
+    """Give each prompt its texts: with `n=2` there are two of each, one behind the other."""
+    choices = _by_index(joined.raw["choices"])
+    size, rest = divmod(len(choices), len(inputs))
+    if rest or not size:
+        msg = f"the answer has {len(choices)} texts for {len(inputs)} prompts"
+        raise InvalidResponseError(msg, retryable=True)
+    shares = joined.usage.shares(weights_of(inputs))
+    return [
+        replace(
+            joined,
+            text=joined.texts[number * size],
+            texts=joined.texts[number * size : (number + 1) * size],
+            finish_reason=_finish_reason(choices[number * size]),
+            usage=share,
+        )
+        for number, share in enumerate(shares)
+    ]
 
 
 def parse_embeddings(payload: Any, reply: Reply, *, count: int) -> Embeddings:

@@ -11,8 +11,19 @@ import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Self,
+    TypeVar,
+    cast,
+    overload,
+)
 
+from adapters._combining import Combining
 from adapters._exchange import MakeReader, Read
 from adapters._flows import Ask, Flow, Pages, one
 from adapters._messages import Reply, Request
@@ -65,6 +76,16 @@ class _Method:
         method = self._methods[getattr(owner, "is_async", False)]
         return method if client is None else MethodType(method, client)
 
+    @property
+    def name(self) -> str:
+        """The name of the method."""
+        return str(self._methods[False].__name__)
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """What the user gives."""
+        return self._signature
+
     def begin(self, setup: Setup, args: Any, kwargs: Any) -> Any:
         """Call the function; what does not fit its parameters is said in the user's words.
 
@@ -77,26 +98,42 @@ class _Method:
             try:
                 self._signature.bind(*args, **kwargs)
             except TypeError as misfit:
-                msg = f"{self._methods[False].__name__}() got wrong arguments: {misfit}"
+                msg = f"{self.name}() got wrong arguments: {misfit}"
                 raise TypeError(msg) from None
             raise
 
 
 class Operation(_Method, Generic[P, R]):
-    """An operation that is made of a flow: a function of the setup and the user's arguments."""
+    """An operation that is made of a flow: a function of the setup and the user's arguments.
+
+    Args:
+        flow: The function.
+        combining: How concurrent calls with one input each become one with a list, or None.
+        result: What the flow returns, as text, where it does not say so itself.
+    """
 
     def __init__(
-        self, flow: Callable[Concatenate[Setup, P], Flow[R]], *, result: str | None = None
+        self,
+        flow: Callable[Concatenate[Setup, P], Flow[R]],
+        *,
+        combining: Combining[Any] | None = None,
+        result: str | None = None,
     ) -> None:
         def method(client: BaseClient, /, *args: Any, **kwargs: Any) -> R:
             call = client._call(kwargs, self._named)
-            result: R = client._run(self.begin(client._setup, args, kwargs), call)
-            return result
+            single = client._single(self, args, kwargs) if combining else None
+            if single is not None:
+                return cast("R", client._run_combined(self, single, call))
+            return cast("R", client._run(self.begin(client._setup, args, kwargs), call))
 
         async def awaited(client: BaseAsyncClient, /, *args: Any, **kwargs: Any) -> R:
             call = client._call(kwargs, self._named)
-            result: R = await client._run(self.begin(client._setup, args, kwargs), call)
-            return result
+            single = client._single(self, args, kwargs) if combining else None
+            if single is not None:
+                return cast("R", await client._run_combined(self, single, call))
+            return cast("R", await client._run(self.begin(client._setup, args, kwargs), call))
+
+        self.combining = combining
 
         result = result or _inside(_returned(flow))
         super().__init__(flow, method, awaited, (result, result))
@@ -107,6 +144,8 @@ class Operation(_Method, Generic[P, R]):
         cls,
         build: Callable[Concatenate[Setup, Q], Request],
         parse: Callable[[Any, Reply], S],
+        *,
+        combining: Combining[Any] | None = None,
     ) -> Operation[Q, S]: ...
 
     @overload
@@ -116,7 +155,14 @@ class Operation(_Method, Generic[P, R]):
     ) -> Operation[Q, S]: ...
 
     @classmethod
-    def of(cls, build: Callable[..., Request], parse: Any = None, *, read: Any = None) -> Any:
+    def of(
+        cls,
+        build: Callable[..., Request],
+        parse: Any = None,
+        *,
+        read: Any = None,
+        combining: Combining[Any] | None = None,
+    ) -> Any:
         """Return the usual operation: one request, and its answer as `parse` or `read` sees it."""
 
         def begin(setup: Setup, /, *args: Any, **kwargs: Any) -> Flow[Any]:
@@ -124,7 +170,8 @@ class Operation(_Method, Generic[P, R]):
             return one(Ask(request, parse) if read is None else Ask(request, read=read))
 
         flow: Any = functools.update_wrapper(begin, build)
-        return cls(flow, result=_returned(parse if read is None else read))
+        result = _returned(parse if read is None else read)
+        return cls(flow, combining=combining, result=result)
 
     if TYPE_CHECKING:
 

@@ -92,6 +92,7 @@ class Provider:
         headers: Sent with every request.
         request_id_header: Carries our request id, or None where the API takes none.
         server_request_id_headers: May carry the server's, the first that is there wins.
+        batch_models: Patterns of the models whose single calls are combined by default.
         own_settings: The settings that only this API has, by name.
         read_timeout: Seconds for a single wait for the answer.
         errors: Where its errors differ from the table of statuses.
@@ -114,6 +115,7 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     request_id_header: str | None = None
     server_request_id_headers: tuple[str, ...] = ("x-request-id",)
+    batch_models: tuple[str, ...] = ()
     own_settings: Mapping[str, OwnSetting] = field(default_factory=dict[str, OwnSetting])
     read_timeout: float = 60.0
     errors: ErrorTable = field(default_factory=ErrorTable)

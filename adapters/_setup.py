@@ -18,7 +18,14 @@ __all__ = ["MAX_ANSWER_SIZE", "Setup"]
 
 MAX_ANSWER_SIZE = 64 * 1024 * 1024
 
-_EVERY_CLIENTS = ("connect_timeout", "max_answer_size", "name", "read_timeout")
+_EVERY_CLIENTS = (
+    "batch_models",
+    "batch_operations",
+    "connect_timeout",
+    "max_answer_size",
+    "name",
+    "read_timeout",
+)
 _LONGEST_WAIT = 1_000_000  # seconds; sockets count milliseconds in 32 bits
 _WIDE = 100  # connections kept where nothing limits how many are used
 
@@ -36,6 +43,8 @@ class Setup:
         connect_timeout: Seconds.
         read_timeout: Seconds for a single wait.
         max_answer_size: Bytes.
+        batch_models: Patterns of the models whose single calls are combined.
+        batch_operations: The operations of which that is true, or None for all that can.
         own: The settings that only this API has, by name; each of them is there.
         headers: Those that carry some of them.
         learned: What the adapter has found out about its servers: the one thing that changes.
@@ -49,6 +58,8 @@ class Setup:
     connect_timeout: float
     read_timeout: float
     max_answer_size: int
+    batch_models: tuple[str, ...]
+    batch_operations: tuple[str, ...] | None
     own: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     learned: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
@@ -85,6 +96,8 @@ class Setup:
             connect_timeout=_wait("connect_timeout", more.get("connect_timeout", 5.0)),
             read_timeout=_wait("read_timeout", more.get("read_timeout", provider.read_timeout)),
             max_answer_size=_size("max_answer_size", more.get("max_answer_size", MAX_ANSWER_SIZE)),
+            batch_models=_names("batch_models", more) or provider.batch_models,
+            batch_operations=_names("batch_operations", more),
             own=own,
             headers=_headers(provider, own),
         )
@@ -125,6 +138,15 @@ def _headers(provider: Provider, own: Mapping[str, Any]) -> dict[str, str]:
 
 def _from_environment(variables: tuple[str, ...]) -> str | None:
     return next((value for value in map(lookup, variables) if value), None)
+
+
+def _names(setting: str, more: Mapping[str, Any]) -> tuple[str, ...] | None:
+    value = more.get(setting)
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        fail(setting, "must be a list of names, or None", value)
+    return tuple(value)
 
 
 def _seconds(setting: str, value: Any) -> float:

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
+from adapters._combining import EMBEDDINGS
 from adapters._default import DefaultClient
 from adapters._gemini_answers import parse_count, parse_generated
 from adapters._gemini_errors import GEMINI_ERRORS
@@ -60,6 +61,7 @@ _PROVIDER = Provider(
     own_settings={
         "api_version": OwnSetting(default="v1", variables=("GOOGLE_GENAI_API_VERSION",)),
     },
+    batch_models=("*embedding*",),
     errors=GEMINI_ERRORS,
     span_operations={"chat": "generate_content", "generate": "generate_content"},
 )
@@ -74,7 +76,7 @@ class _Operations:
     stream = StreamOperation(build_chat_stream, read_generated_stream)
     generate = Operation.of(build_generate, parse_generated)
     stream_generate = StreamOperation(build_generate_stream, read_generated_stream)
-    embed = Operation(embed_flow)
+    embed = Operation(embed_flow, combining=EMBEDDINGS)
     count_tokens = Operation.of(build_count, parse_count)
     models = Operation(models_flow)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
+from adapters._combining import EMBEDDINGS
 from adapters._default import DefaultClient
 from adapters._dialect import Dialect
 from adapters._failures import ErrorTable, error_inside
@@ -57,6 +58,7 @@ _PROVIDER = Provider(
     base_url_variables=("GROQ_BASE_URL",),
     normalize_url=_with_version,
     key_variables=("GROQ_API_KEY",),
+    batch_models=("*embed*",),
     errors=OPENAI_ERRORS,
     dialect=Dialect(embedding_format=None),  # its streams report their usage without being asked
 )
@@ -91,7 +93,7 @@ class _Operations:
 
     chat = Operation.of(build_chat, _parse_chat)
     stream = StreamOperation(build_chat_stream, partial(read_chat_stream, refine=_refine))
-    embed = Operation(embed_flow)
+    embed = Operation(embed_flow, combining=EMBEDDINGS)
     transcribe = Operation.of(build_transcription, read=read_transcription)
     models = Operation.of(build_models, parse_models)
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
+from adapters._combining import EMBEDDINGS
 from adapters._default import DefaultClient
 from adapters._dialect import Dialect
 from adapters._llvm_older import (
@@ -68,6 +69,7 @@ _PROVIDER = Provider(
     normalize_url=without_path,
     key_variables=("LLVM_API_KEY", "VLLM_API_KEY"),
     needs_key=False,
+    batch_models=("*",),
     request_id_header="X-Request-Id",
     own_settings={"dialect": OwnSetting(default="vllm", rule=one_of("vllm", "llvm"))},
     errors=VLLM_ERRORS,
@@ -93,7 +95,7 @@ class _Operations:
     stream = StreamOperation(of_vllm(build_chat_stream), read_chat_stream)
     chat_batch = Operation(of_vllm(chat_batch_flow))
     completions = Operation.of(of_vllm(build_completions), parse_completions)
-    embed = Operation(of_vllm(embed_flow))
+    embed = Operation(of_vllm(embed_flow), combining=EMBEDDINGS)
     rerank = Operation(of_vllm(rerank_flow))
     score = Operation.of(of_vllm(build_score), parse_score)
     tokenize = Operation.of(of_vllm(build_vllm_tokenize), parse_token_list)

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
+from adapters._combining import EMBEDDINGS
 from adapters._default import DefaultClient
 from adapters._ollama_answers import (
     parse_answer,
@@ -59,6 +60,7 @@ _PROVIDER = Provider(
     normalize_url=normalized_host,
     key_variables=("OLLAMA_API_KEY",),
     needs_key=False,
+    batch_models=("*",),
     read_timeout=300.0,  # as long as the server itself waits for a model to be loaded
 )
 
@@ -72,7 +74,7 @@ class _Operations:
     stream = StreamOperation(build_chat_stream, read_answer_stream)
     generate = Operation.of(build_generate, parse_answer)
     stream_generate = StreamOperation(build_generate_stream, read_answer_stream)
-    embed = Operation(embed_flow)
+    embed = Operation(embed_flow, combining=EMBEDDINGS)
     models = Operation.of(build_models, parse_models)
     pull = StreamOperation(build_pull, read_pull_stream)
     info = Operation.of(build_info, parse_info)

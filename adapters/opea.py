@@ -13,6 +13,7 @@ from typing import ClassVar
 from adapters._addresses import an_address
 from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
+from adapters._combining import EMBEDDINGS
 from adapters._default import DefaultClient
 from adapters._dialect import Dialect
 from adapters._opea_gateways import (
@@ -68,6 +69,7 @@ _PROVIDER = Provider(
     normalize_url=without_path,
     key_variables=("OPEA_API_KEY",),
     needs_key=False,
+    batch_models=("*",),
     request_id_header="X-Request-Id",  # the services read none; proxies do
     own_settings={
         f"{name}_url": OwnSetting(variables=(f"OPEA_{name.upper()}_URL",), rule=an_address)
@@ -92,7 +94,7 @@ class _Operations:
     stream_chatqna = StreamOperation(build_chatqna_stream, read_opea_stream)
     chat = Operation.of(build_chat_text, parse_text_or_chat)
     stream = StreamOperation(build_stream_text, read_opea_stream)
-    embed = Operation(opea_embed_flow)
+    embed = Operation(opea_embed_flow, combining=EMBEDDINGS)
     rerank = Operation(opea_rerank_flow)
     retrieve = Operation.of(build_retrieve, parse_documents)
     guardrails = Operation.of(build_guardrails, read=read_guardrails)

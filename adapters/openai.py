@@ -11,9 +11,11 @@ from typing import ClassVar
 
 from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
+from adapters._combining import EMBEDDINGS, MODERATIONS, Combining
 from adapters._default import DefaultClient
 from adapters._dialect import Dialect
 from adapters._openai_answers import (
+    each_completion,
     parse_chat,
     parse_completions,
     parse_models,
@@ -71,6 +73,7 @@ _PROVIDER = Provider(
         "organization": OwnSetting(header="OpenAI-Organization", variables=("OPENAI_ORG_ID",)),
         "project": OwnSetting(header="OpenAI-Project", variables=("OPENAI_PROJECT_ID",)),
     },
+    batch_models=("text-embedding-*",),
     errors=OPENAI_ERRORS,
     dialect=Dialect(
         stream_options={"include_usage": True},
@@ -88,9 +91,17 @@ class _Operations:
     stream = StreamOperation(build_chat_stream, read_chat_stream)
     responses = Operation.of(build_responses, parse_response)
     stream_responses = StreamOperation(build_responses_stream, read_responses_stream)
-    completions = Operation.of(build_completions, parse_completions)
-    embed = Operation(embed_flow)
-    moderations = Operation.of(build_moderations, parse_moderations)
+    completions = Operation.of(
+        build_completions,
+        parse_completions,
+        combining=Combining(parameter="prompt", take_apart=each_completion),
+    )
+    embed = Operation(embed_flow, combining=EMBEDDINGS)
+    moderations = Operation.of(
+        build_moderations,
+        parse_moderations,
+        combining=MODERATIONS,
+    )
     transcribe = Operation.of(build_transcription, read=read_transcription)
     count_tokens = Operation.of(build_input_tokens, parse_input_tokens)
     models = Operation.of(build_models, parse_models)

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
+from adapters._combining import EMBEDDINGS
 from adapters._default import DefaultClient
 from adapters._dialect import Dialect
 from adapters._openai_answers import parse_chat, parse_completions, parse_models
@@ -73,6 +74,7 @@ _PROVIDER = Provider(
     normalize_url=without_path,
     key_variables=("OVMS_API_KEY",),
     needs_key=False,
+    batch_models=("*",),
     request_id_header="X-Request-Id",  # the server itself reads none; proxies do
     own_settings={"dialect": OwnSetting(default="kserve", rule=one_of("kserve", "tfs"))},
     errors=OVMS_ERRORS,
@@ -101,7 +103,7 @@ class _Operations:
     chat = Operation.of(build_chat, parse_chat)
     stream = StreamOperation(build_chat_stream, read_ovms_stream)
     completions = Operation.of(build_completions, parse_completions)
-    embed = Operation(embed_flow)
+    embed = Operation(embed_flow, combining=EMBEDDINGS)
     rerank = Operation(rerank_flow)
     tokenize = Operation.of(build_ovms_tokenize, parse_ovms_tokens)
     models = Operation.of(build_models, parse_models)

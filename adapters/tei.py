@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from adapters._async_client import BaseAsyncClient
 from adapters._client import BaseClient
+from adapters._combining import EMBEDDINGS, PREDICTIONS
 from adapters._default import DefaultClient
 from adapters._operations import Operation
 from adapters._provider import OwnSetting, Provider
@@ -57,6 +58,7 @@ _PROVIDER = Provider(
     normalize_url=without_path,
     key_variables=("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_API_TOKEN", "HF_API_KEY"),
     needs_key=False,
+    batch_models=("*",),
     request_id_header="X-Request-Id",  # the server itself reads none; proxies do
     own_settings={"max_client_batch_size": OwnSetting(default=32, rule=_a_size)},
     errors=TEI_ERRORS,
@@ -68,10 +70,10 @@ class _Operations:
 
     provider: ClassVar[Provider] = _PROVIDER
 
-    embed = Operation(embed_flow)
+    embed = Operation(embed_flow, combining=EMBEDDINGS)
     embed_sparse = Operation(embed_sparse_flow)
     rerank = Operation(rerank_flow)
-    predict = Operation(predict_flow)
+    predict = Operation(predict_flow, combining=PREDICTIONS)
     similarity = Operation.of(build_similarity, parse_similarity)
     tokenize = Operation(tokenize_flow)
     info = Operation.of(info_at("info"), parse_info)
