@@ -201,16 +201,6 @@ TEI = Api(
     good=answer([[0.5, -1.25]]),
     stream=None,
 )
-OLLAMA = Api(
-    name="ollama",
-    good=answer({"model": "m", "message": {"content": "Hello"}, "done": True}),
-    events=lines(
-        {"model": "m", "message": {"content": "Hel"}, "done": False},
-        {"model": "m", "message": {"content": "lo"}, "done": True, "done_reason": "stop"},
-    ),
-    error_event=lines({"error": "the runner has stopped"})[0],
-    kind="application/x-ndjson",
-)
 OPEA = Api(
     name="opea",
     call=lambda client: client.chatqna("hi"),
