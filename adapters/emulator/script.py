@@ -20,8 +20,6 @@ from adapters.emulator.protocol import Call, Quota
 
 __all__ = ["Script", "Verdict"]
 
-_FREE_QUOTA = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
