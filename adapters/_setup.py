@@ -18,7 +18,7 @@ __all__ = ["MAX_ANSWER_SIZE", "Setup"]
 
 MAX_ANSWER_SIZE = 64 * 1024 * 1024
 
-_EVERY_CLIENTS = (
+_BY_MORE = (
     "batch_models",
     "batch_operations",
     "connect_timeout",
@@ -26,6 +26,7 @@ _EVERY_CLIENTS = (
     "name",
     "read_timeout",
 )
+_ARGUMENTS = ("api_key", "base_url", "keys", "settings", "timeout")  # for whoever misspells one
 _LONGEST_WAIT = 1_000_000  # seconds; sockets count milliseconds in 32 bits
 _WIDE = 100  # connections kept where nothing limits how many are used
 
@@ -81,8 +82,10 @@ class Setup:
                 breaks its rule.
         """
         shared = [each.name for each in fields(Settings)]
-        known = {*shared, *_EVERY_CLIENTS, *provider.own_settings}
+        known = {*shared, *_BY_MORE, *_ARGUMENTS, *provider.own_settings}
         reject_unknown(more, known, f"{provider.name}.Client")
+        if settings is not None and not isinstance(settings, Settings):
+            fail("settings", "must be a Settings, or None", f"<{type(settings).__name__}>")
         changes = {name: more[name] for name in shared if name in more}
         name = more.get("name")
         check("name", name)

@@ -17,16 +17,24 @@ __all__ = ["Settings", "reject_unknown"]
 def reject_unknown(
     given: Iterable[str], known: Iterable[str], owner: str, *, what: str = "setting"
 ) -> None:
-    """Raise a `SettingsError` for the first name that is not known, with the nearest that is."""
+    """Raise a `SettingsError` for the first name that is not known, with what may be meant."""
     names = sorted(known)
     for name in given:
         if name in names:
             continue
-        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        rule = f"did you mean {nearest[0]}?" if nearest else f"known are: {', '.join(names)}"
+        meant = _meant(name, names)
+        rule = f"did you mean {meant}?" if meant else f"known are: {', '.join(names)}"
         name = mask(name)  # noqa: PLW2901 - a key in the place of its name
         msg = f"{owner} has no {what} {name!r}; {rule}"
         raise SettingsError(msg, setting=name, rule=rule)
+
+
+def _meant(name: str, names: list[str]) -> str:
+    """Return all names that end with this word, as `timeout` may be, else the nearest one."""
+    *others, last = [each for each in names if each.endswith(f"_{name}")] or [""]
+    if not last:
+        return "".join(difflib.get_close_matches(name, names, n=1, cutoff=0.5))
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,8 @@ def test_a_setting_comes_from_the_argument_else_the_environment_else_the_default
         ("version must be '1' or '2', and is '3'|version must be '1' or '2'", {"version": "3"}),
         ("files_url must be an address", {"files_url": "nowhere"}),
         ("did you mean region", {"regoin": "east"}),
+        ("did you mean api_key", {"apikey": "made up"}),
+        ("settings must be a Settings, or None, not '<dict>'", {"settings": {"max_retries": 1}}),
     ],
 )
 def test_a_bad_setting_of_one_api_is_named(words: str, arguments: dict[str, str]):

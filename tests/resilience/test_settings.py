@@ -174,6 +174,8 @@ def test_what_only_a_retry_takes_is_checked_too(settings, setting):
         (resilient, "circuit_breaker", "breaker"),
         (resilient, "key", "keys"),
         (resilient, "queu", "queue"),
+        (resilient, "timeout", "attempt_timeout, batch_timeout, queue_timeout or reset_timeout"),
+        (circuit_breaker, "threshold", "failure_threshold or success_threshold"),
     ],
 )
 def test_an_unknown_setting_suggests_the_nearest(owner, unknown, nearest):
