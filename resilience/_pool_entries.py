@@ -273,7 +273,8 @@ def _check_key(key: object, base_url: object) -> None:
     if key is None and base_url is None:
         fail("key", "must be given where there is no base_url", None)
     if key is not None and (not isinstance(key, str) or not key.strip()):
-        fail("key", "must be a text that is not empty", f"<{type(key).__name__}>")
+        shown = key if isinstance(key, str) else f"<{type(key).__name__}>"  # blank: no secret
+        fail("key", "must be a text that is not empty", shown)
     if isinstance(key, str) and not key.isprintable():
         fail("key", "must have no control characters, such as a line break", "<hidden>")
 

@@ -259,7 +259,9 @@ def _position(parameter: str, function: Callable[..., Any]) -> int:
     kinds = [each.kind for each in parameters.values()]
     is_taken = found.kind is found.KEYWORD_ONLY if found else Parameter.VAR_KEYWORD in kinds
     if not is_taken:
-        fail("parameter", "must be one that the function takes by name", parameter)
+        name = getattr(function, "__qualname__", None) or repr(function)
+        rule = f"must be one that {name} takes by name (inject() chooses another one)"
+        fail("parameter", rule, parameter)
     return sys.maxsize
 
 

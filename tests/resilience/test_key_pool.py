@@ -38,8 +38,8 @@ def test_keys_may_come_in_several_forms(keys, names):
 @pytest.mark.parametrize(
     ("keys", "settings", "message"),
     [
-        ("", {}, "key must be a text that is not empty"),
-        (["made up", " "], {}, "key must be a text that is not empty"),
+        ("", {}, "key must be a text that is not empty, not ''"),
+        (["made up", " "], {}, "key must be a text that is not empty, not ' '"),
         (["made up\n"], {}, "key must have no control characters"),
         ([b"made up"], {}, "key must be a text that is not empty, not '<bytes>'"),
         ({"a": None}, {}, "key must be given where there is no base_url"),

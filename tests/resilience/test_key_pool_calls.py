@@ -58,7 +58,7 @@ def test_a_call_that_brings_its_own_key_is_left_alone(run):
 )
 def test_a_function_must_take_the_key(function):
     """What cannot be passed is a mistake at the line of the decorator."""
-    with pytest.raises(SettingsError, match="parameter must be one that the function takes"):
+    with pytest.raises(SettingsError, match="must be one that <lambda> takes by name"):
         pool_of("a")(function)
 
 
