@@ -40,8 +40,9 @@ def fallback(functions: Sequence[Callable[P, R]], *, on: On = None) -> Callable[
     Once none is left, or the deadline has passed, the last real error is raised, with a note of
     what each has said and, as `retry_after`, the earliest time at which one of them may answer.
     """
-    if not functions or not all(map(callable, functions)):
-        fail("functions", "must be one or more callables", functions)
+    given: Any = functions
+    if not isinstance(given, Sequence) or not given or not all(map(callable, given)):
+        fail("functions", "must be a list of one or more callables", functions)
     shapes = {shape_of(function) for function in functions}
     if shapes not in ({"function"}, {"coroutine function"}):
         fail("functions", "must all be plain functions, or all coroutine functions", functions)

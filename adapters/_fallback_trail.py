@@ -17,6 +17,8 @@ __all__ = ["Trail"]
 
 Call = Callable[[], Any]
 
+# Silent until the program configures logging: without a handler Python would print warnings.
+logging.getLogger("adapters").addHandler(logging.NullHandler())
 _logger = logging.getLogger("adapters.fallback")
 
 

@@ -182,10 +182,17 @@ def test_each_change_is_one_line_in_the_log_without_secrets(run: Run, caplog):
     assert SECRET not in line
 
 
-@pytest.mark.parametrize("functions", [[], [1], None], ids=repr)
+def test_the_log_is_silent_until_the_program_configures_logging():
+    """A handler that does nothing keeps Python from printing warnings itself."""
+    handlers = logging.getLogger("adapters").handlers
+
+    assert [logging.NullHandler] == [type(handler) for handler in handlers]
+
+
+@pytest.mark.parametrize("functions", [[], [1], None, print, "ask"], ids=repr)
 def test_bad_arguments_are_refused(functions: Any):
     """One error that names the argument."""
-    with pytest.raises(SettingsError, match="functions must be one or more callables"):
+    with pytest.raises(SettingsError, match="functions must be a list of one or more callables"):
         fallback(functions)
 
 
