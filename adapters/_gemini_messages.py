@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from adapters._json import is_list, is_object
@@ -34,9 +34,17 @@ def as_contents(given: Any) -> list[Any]:
 
 
 def as_conversation(messages: Messages) -> dict[str, Any]:
-    """Return the fields of a request: contents, and the system instruction where there is one."""
+    """Return the fields of a request: contents, and the system instruction where there is one.
+
+    Raises:
+        SettingsError: for what is neither a text nor messages; it shows the type alone.
+    """
     if isinstance(messages, str):
         return {"contents": as_contents(messages)}
+    given: Any = messages
+    if not isinstance(given, Sequence) or not all(isinstance(each, Mapping) for each in given):
+        rule = "must be a text, or a list of messages with role and content"
+        fail("messages", rule, f"<{type(given).__name__}>")
     system = [part for each in messages if each.get("role") in _SYSTEM for part in _parts(each)]
     names = {
         call.get("id"): call["function"]["name"]

@@ -282,6 +282,13 @@ def test_a_conversation_is_translated():
     ] == found["contents"]
 
 
+@pytest.mark.parametrize("messages", [None, 5, ["Say hello"], {"role": "user"}], ids=repr)
+def test_what_is_no_conversation_is_refused(messages: Any):
+    """At the call, and not by the translation."""
+    with pytest.raises(errors.SettingsError, match="messages must be a text, or a list of mess"):
+        as_conversation(messages)
+
+
 def test_arguments_that_are_no_json_are_refused():
     """The API wants an object, and a broken text cannot become one."""
     calls = [{"id": "c1", "function": {"name": "look", "arguments": "{at: 1"}}]
