@@ -219,6 +219,9 @@ def read_rules(rules: Iterable[object]) -> list[Rule]:
     Raises:
         SettingsError: a rule is none of these, or is not right.
     """
+    wanted = "must be a list of rules, each a text or a mapping"
+    if isinstance(rules, str | Mapping | Rule):  # one rule alone, which iterates all the same
+        raise settings_error("script", wanted, rules)
     found = []
     for rule in rules:
         if isinstance(rule, Rule):
@@ -228,7 +231,6 @@ def read_rules(rules: Iterable[object]) -> list[Rule]:
         elif isinstance(rule, Mapping):
             found.append(Rule.of(rule))
         else:
-            wanted = "must be a list of rules, each a text or a mapping"
             raise settings_error("script", wanted, rule)
     return found
 

@@ -132,6 +132,10 @@ class Emulator:
             if self._process is not None and self._owner == os.getpid():
                 self._stop(self._process)
 
+    def __repr__(self) -> str:
+        addresses = [provider["base_url"] for provider in self._providers.values()]
+        return f"<Emulator at {urlsplit(addresses[0]).netloc}>" if addresses else "<Emulator>"
+
     def __enter__(self) -> Self:
         return self.start()
 

@@ -83,7 +83,11 @@ def test_an_emulator_has_an_end() -> None:
     server = Emulator()
     with pytest.raises(RuntimeError, match="not running"):
         server.base_url()
+
+    assert "<Emulator>" == repr(server)
     server.start()
+
+    assert f"<Emulator at {server.base_url().split('/')[2]}>" == repr(server)
     assert server is server.start()
     with connect(server.base_url()) as connection:
         server.close()
@@ -170,6 +174,8 @@ def test_what_is_wrong_with_the_start_is_raised_in_the_parent(tmp_path: Path) ->
                 server.keys()
     with pytest.raises(SettingsError, match=r"^fault must be"):
         Emulator(faults=["nonsense"])
+    with pytest.raises(SettingsError, match=r"^script must be a list of rules, .* not '503'"):
+        Emulator(faults="503")
 
 
 def test_a_process_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
