@@ -119,6 +119,15 @@ def test_a_short_storm_end_to_end():
     assert ours.endswith(" 0 lost")
 
 
+@pytest.mark.parametrize(("end", "told"), [(1e-9, False), (3600, True)])
+def test_too_few_jobs_are_told(end: float, told: bool):
+    """Who is done before the outage is over has not seen all of the storm, and hears so."""
+    output = io.StringIO()
+    run(Console(file=output, width=100), 2, 7, [{"fault": "503", "nth": 1, "to": end}])
+
+    assert told is ("before the storm was over" in output.getvalue())
+
+
 def test_the_tour_visits_every_api():
     """Each of those that the emulator speaks, and every answer is right."""
     output = io.StringIO()

@@ -25,6 +25,7 @@ from adapters.emulator import Emulator
 __all__ = ["run"]
 
 _WORKERS = 64  # more than there are permits, so that a queue forms
+_TOO_FEW = "The jobs were done before the storm was over: more of them would meet all of it."
 
 
 def run(
@@ -43,7 +44,15 @@ def run(
         ours = _toolkit(console, server, jobs, seed)
     console.print(comparison([plain, ours]))
     console.print(_verdict(ours.proof))
+    if min(plain.race.seconds, ours.race.seconds) < _end(storm):
+        console.print(_TOO_FEW)
     return ours.proof.holds
+
+
+def _end(storm: Sequence[Mapping[str, object]]) -> float:
+    """Return the second in which the last trouble ends that has an end."""
+    ends = [rule["to"] for rule in storm if "to" in rule]
+    return max((end for end in ends if isinstance(end, int | float)), default=0)
 
 
 def _plain(console: Console, server: Emulator, jobs: list[Job], seed: int) -> Column:
