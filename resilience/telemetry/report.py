@@ -119,7 +119,14 @@ def _known_name(name: str | Callable[..., Any]) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_shown(each)}" for key, each in value.items()) or "-"
+        return ", ".join(f"{key} {_within(each)}" for key, each in value.items()) or "-"
     if isinstance(value, float):
         return f"{value:.4g}"
     return "-" if value is None else str(value)
+
+
+def _within(value: object) -> str:
+    """Return one of several on a line; of figures, such as those of an endpoint, what there is."""
+    if not isinstance(value, dict):
+        return _shown(value)
+    return f"({_shown({key: each for key, each in value.items() if each})})"

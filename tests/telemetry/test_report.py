@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from resilience import generate_report, resilient, retry
+from resilience import KeyPool, generate_report, resilient, retry
 from resilience.testing import no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import failing
@@ -61,6 +61,17 @@ def test_details_are_added_where_they_are_wanted(reported, run):
     assert 3 == everything["functions"][reported]
     assert {"a", "b"} <= set(everything["endpoints"])
     assert "functions" not in generate_report(include_details=False)
+
+
+def test_a_report_shows_of_an_endpoint_what_there_is_to_tell():
+    """In brackets behind its name, without the figures that are zero."""
+    pool = KeyPool({"a": "key of a"})
+    assert 1 == pool(lambda api_key: 1)()
+    text = str(pool.generate_report(include_details=True))
+    (line,) = [each for each in text.splitlines() if each.startswith("endpoints ")]
+
+    assert line.split("  ")[-1].strip().startswith("a (total_requests 1, successful_requests 1, ")
+    assert "failed_requests" not in line
 
 
 def test_a_report_prints_as_a_table_and_is_json(reported):
