@@ -21,7 +21,7 @@ from adapters._combining import Single
 from adapters._exchange import CallOptions, Exchange, MakeReader
 from adapters._flows import Ask, Asks, Flow, Pages, drive_async, drive_pages_async
 from adapters._messages import Request, StreamEvent
-from adapters._raw import build_raw, read_any_stream, read_raw
+from adapters._raw import ask_raw, build_raw, read_any_stream
 from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streaming import AsyncStream
@@ -108,7 +108,8 @@ class BaseAsyncClient(CommonClient):
         request = build_raw(method, path, options, json=json, params=params, data=data, files=files)
         if stream:
             return self._stream(request, read_any_stream, call)
-        return self._request(Ask(request, read=read_raw), call)
+        ask = self.provider.ask_raw or ask_raw
+        return self._run(ask(self._setup, request), call)
 
     async def aclose(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -124,10 +125,6 @@ class BaseAsyncClient(CommonClient):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    async def _request(self, ask: Ask[R], call: CallOptions) -> R:
-        with call.scope():
-            return await self._send_one(ask, self._exchange(ask.request, call))
 
     async def _run(self, flow: Flow[R], call: CallOptions) -> R:
         """Run a flow within the priority and the time of its call."""

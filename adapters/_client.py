@@ -18,7 +18,7 @@ from adapters._exchange import CallOptions, Exchange, MakeReader
 from adapters._flows import Ask, Asks, Flow, Pages, drive, drive_pages
 from adapters._http import Transport
 from adapters._messages import Request, StreamEvent
-from adapters._raw import build_raw, read_any_stream, read_raw
+from adapters._raw import ask_raw, build_raw, read_any_stream
 from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streaming import Stream
@@ -106,8 +106,8 @@ class BaseClient(CommonClient):
         request = build_raw(method, path, options, json=json, params=params, data=data, files=files)
         if stream:
             return self._stream(request, read_any_stream, call)
-        with call.scope():
-            return self._send_one(Ask(request, read=read_raw), self._exchange(request, call))
+        ask = self.provider.ask_raw or ask_raw
+        return self._run(ask(self._setup, request), call)
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""

@@ -10,6 +10,9 @@ from adapters._dialect import Dialect
 from adapters._failures import ErrorTable
 
 if TYPE_CHECKING:
+    from adapters._flows import Flow
+    from adapters._messages import Request
+    from adapters._results import RawAnswer
     from adapters._setup import Setup
 
 __all__ = ["OwnSetting", "Provider", "Unsigned", "bearer", "one_of"]
@@ -86,6 +89,7 @@ class Provider:
         needs_key: Whether a client without a key is a mistake.
         authorize: Makes the headers that carry a key.
         sign: In its place, makes the headers of one attempt from setup, key and whole request.
+        ask_raw: The flow of a request of any kind, where it is more than asking once.
         relocate: Returns the base URL of a request from setup, the usual one and the path, for APIs
             that have one for each region.
         secrets_of: What of a key must not be shown: all of it, or its parts.
@@ -110,6 +114,7 @@ class Provider:
     needs_key: bool = True
     authorize: Callable[[str], Mapping[str, str]] = bearer
     sign: Callable[[Setup, str, Unsigned], Mapping[str, str]] | None = None
+    ask_raw: Callable[[Setup, Request], Flow[RawAnswer]] | None = None
     relocate: Callable[[Setup, str, str], str] | None = None
     secrets_of: Callable[[str], Iterable[str]] = _itself
     headers: Mapping[str, str] = field(default_factory=dict[str, str])

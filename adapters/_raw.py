@@ -11,15 +11,17 @@ from typing import Any
 
 from adapters._build import checked_headers, checked_method, relative_path
 from adapters._failures import ErrorTable, error_inside, load_json
+from adapters._flows import Ask, Flow, one
 from adapters._http import encode_form
 from adapters._json import encode_json, is_object
 from adapters._messages import Headers, Reply, Request, StreamEvent, sent_as
 from adapters._results import RawAnswer
+from adapters._setup import Setup
 from adapters._streams import EventReader, JsonLines, ServerSentEvent, ServerSentEvents
 from resilience._rules import fail
 from resilience.settings import reject_unknown
 
-__all__ = ["build_raw", "read_any_stream", "read_raw"]
+__all__ = ["ask_raw", "build_raw", "read_any_stream", "read_raw"]
 
 _END_MARKER = "[DONE]"
 
@@ -57,6 +59,11 @@ def build_raw(
         headers=checked_headers(options.get("extra_headers")),
         model=json.get("model") if is_object(json) else None,
     )
+
+
+def ask_raw(_: Setup, request: Request) -> Flow[RawAnswer]:
+    """Ask it once; APIs that correct a request have a flow of their own."""
+    return one(Ask(request, read=read_raw))
 
 
 def read_raw(_: ErrorTable, reply: Reply, forms: tuple[str, ...]) -> RawAnswer:

@@ -130,7 +130,7 @@ def parse_page(reply: Reply, found: ET.Element) -> tuple[list[Listed], str | Non
         Listed(
             key=shown(text_in(each, "Key")),
             size=int(each.findtext("Size") or 0),
-            etag=each.findtext("ETag") or "",
+            etag=_quoted(each.findtext("ETag") or ""),
             last_modified=_iso(each.findtext("LastModified")),
             storage_class=each.findtext("StorageClass") or "",
         )
@@ -165,7 +165,7 @@ def parse_written(reply: Reply, _: ET.Element) -> Written:
 
 def parse_copied(reply: Reply, found: ET.Element) -> Written:
     """Read what a copy, or the end of an upload, has written."""
-    etag = text_in(found, "ETag")
+    etag = _quoted(text_in(found, "ETag"))
     return Written(etag=etag, **_version(reply), raw=_raw(reply), **sent_as(reply))
 
 
@@ -216,6 +216,11 @@ def text_in(parent: ET.Element, name: str) -> str:
     if text is None:
         raise KeyError(name)
     return text
+
+
+def _quoted(etag: str) -> str:
+    """Return a tag as headers have it: not every server puts the quotes into its documents."""
+    return etag if not etag or etag.endswith('"') else f'"{etag}"'
 
 
 def _iso(text: str | None) -> datetime | None:

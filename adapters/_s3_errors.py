@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from typing import Any
-from xml.sax.saxutils import unescape
 
 from adapters._failures import ErrorTable
 from adapters._said import Said, said
@@ -60,7 +60,7 @@ def _said(body: Any) -> Said:
     code, message = _CODE.search(body), _MESSAGE.search(body)
     if code is None:
         return said(body)
-    return Said(message=unescape(message[1]).strip() if message else None, code=code[1])
+    return Said(message=html.unescape(message[1]).strip() if message else None, code=code[1])
 
 
 S3_ERRORS = ErrorTable(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
+from xml.etree import ElementTree as ET
 
 from adapters._flows import Ask, Flow, Page, Pages
-from adapters._messages import Request
+from adapters._messages import Reply, Request
+from adapters._raw import read_raw
+from adapters._results import RawAnswer
 from adapters._s3_answers import parse_buckets, parse_deleted_many, parse_page, reading
-from adapters._s3_places import asked
-from adapters._s3_requests import delete_many_body, encoded, request
+from adapters._s3_errors import S3_ERRORS
+from adapters._s3_places import asked, bucket_in
+from adapters._s3_requests import TELLING, delete_many_body, encoded, request
 from adapters._s3_results import Buckets, DeletedMany, Listed
 from adapters._setup import Setup
 
-__all__ = ["buckets", "delete_many", "list_objects"]
+__all__ = ["ask_raw", "buckets", "delete_many", "list_objects"]
 
 _MOST_KEYS = 1_000  # that S3 deletes in one request
 
@@ -26,6 +31,17 @@ def buckets(setup: Setup) -> Flow[Buckets]:
     """
     read = reading(setup, "", parse_buckets, "ListAllMyBucketsResult")
     return (yield from asked(setup, "", Ask(request("buckets", "GET"), read=read)))
+
+
+def ask_raw(setup: Setup, raw: Request) -> Flow[RawAnswer]:
+    """Ask for whatever has no function; region and clock are corrected here as well."""
+    bucket = bucket_in(raw.path)
+
+    def parse(reply: Reply, _: ET.Element) -> RawAnswer:
+        return read_raw(S3_ERRORS, reply, ())
+
+    ask = Ask(replace(raw, accepts=TELLING), read=reading(setup, bucket, parse))
+    return (yield from asked(setup, bucket, ask))
 
 
 def list_objects(

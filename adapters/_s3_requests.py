@@ -15,6 +15,7 @@ from adapters._messages import Request
 from resilience._rules import fail
 
 __all__ = [
+    "TELLING",
     "delete_many_body",
     "encoded",
     "finish_body",
@@ -27,7 +28,7 @@ __all__ = [
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _UNRESERVED = "-_.~"  # RFC 3986, section 2.3
 # Refusals that say where the bucket is, or what time it is: they are read like an answer.
-_TELLING = frozenset({301, 304, 307, 400, 403})
+TELLING = frozenset({301, 304, 307, 400, 403})
 # What XML 1.0 cannot express, not even as a reference (section 2.2).
 _UNWRITABLE = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 
@@ -58,7 +59,7 @@ def request(
         body=body,
         content_type=content_type or "application/octet-stream",
         headers=checked_headers(given) | checked_headers(extra_headers),
-        accepts=_TELLING,
+        accepts=TELLING,
         as_stored=as_stored,
     )
 

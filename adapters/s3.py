@@ -53,6 +53,7 @@ _PROVIDER = Provider(
     base_url="https://s3.amazonaws.com",
     base_url_variables=("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT"),
     sign=sign,
+    ask_raw=many.ask_raw,
     relocate=relocate,
     secrets_of=secrets_of,
     # Objects are wanted as they are stored.

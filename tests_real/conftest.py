@@ -14,7 +14,7 @@ from tests.support.leaks import (  # noqa: F401 - hooks of pytest
     pytest_unconfigure,
 )
 from tests.support.run import AsyncRun, Run, SyncRun
-from tests_real import llama, triton
+from tests_real import llama, seaweed, triton
 from tests_real.proxy import Proxy
 from tests_real.servers import Server
 
@@ -66,6 +66,13 @@ def prefixed_calling_server(llama_model: Path) -> Iterator[Server]:
 def triton_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Triton with the models `double` and `echo`."""
     with triton.serving(tmp_path_factory.mktemp("triton")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """SeaweedFS, whose gateway checks the signatures of S3."""
+    with seaweed.serving(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
 
 
