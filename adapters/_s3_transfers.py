@@ -21,7 +21,7 @@ from adapters._s3_requests import encoded, is_count, range_header, request
 from adapters._s3_results import ObjectInfo, StoredObject, Written
 from adapters._s3_uploads import MOST_PARTS, Upload, begin
 from adapters._setup import Setup
-from adapters.errors import BadRequestError
+from adapters.errors import BadRequestError, NotFoundError
 from resilience._marks import note
 from resilience._rules import fail
 
@@ -85,6 +85,8 @@ def _in_parts(begun: Upload, parts: Iterator[bytes], at_once: int) -> Generator[
     except BaseException as error:
         try:
             yield begun.abort()
+        except NotFoundError:  # there is nothing left of it
+            pass
         except Exception:  # noqa: BLE001 - the first error is the one to tell
             text = f"the upload {begun.upload_id} could not be aborted: its parts take up space"
             note(error, text, "adapters.s3")

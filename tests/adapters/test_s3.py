@@ -244,7 +244,7 @@ def test_an_upload_that_fails_leaves_nothing(client: Any, emulator: Emulator):
 
 def test_an_upload_that_cannot_be_given_up(client: Any, emulator: Emulator):
     """The first error is told, with a note that parts are left."""
-    emulator.script(["400:operation=put_part", "404:operation=abort_upload"])
+    emulator.script(["400:operation=put_part", "500:operation=abort_upload"])
 
     with pytest.raises(BadRequestError) as caught:
         client.upload(io.BytesIO(bytes(6 * MEBIBYTE)), "bucket", "key", part_size=5 * MEBIBYTE)
