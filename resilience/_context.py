@@ -24,6 +24,8 @@ __all__ = [
     "deadline",
     "deadlines",
     "forget_places",
+    "lend_permit",
+    "permit_reserved",
     "place_kept",
     "priority",
 ]
@@ -49,11 +51,34 @@ _DEADLINE: ContextVar[Held[float] | None] = ContextVar("resilience.deadline", de
 _PLACES: ContextVar[tuple[HasPlaces, ...]] = ContextVar("resilience.places", default=())
 
 
+# The queue whose permit a submitted call brings along, until the call asks for it.
+_RESERVED: ContextVar[HasPlaces | None] = ContextVar("resilience.reserved", default=None)
+
+
 class HasPlaces(Protocol):
     """A queue that keeps places."""
 
     def forget_place(self) -> None:
         """Take note that the thread or task does not come back any more."""
+
+    def lend_permit(self) -> None:
+        """Let others use a permit that is only reserved; its place is kept."""
+
+
+def permit_reserved(queue: HasPlaces) -> None:
+    """Take note that the call in progress brings a permit of this queue along."""
+    _RESERVED.set(queue)
+
+
+def lend_permit() -> None:
+    """Let others use the permit that the call brings along, since it is about to wait.
+
+    Whoever holds what it waits for may be waiting for that permit.
+    """
+    queue = _RESERVED.get()
+    if queue is not None:
+        _RESERVED.set(None)
+        queue.lend_permit()
 
 
 def place_kept(queue: HasPlaces) -> None:

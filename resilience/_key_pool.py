@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, Self, TypeVar
 
 from resilience import _fork
+from resilience._context import lend_permit
 from resilience._core.keys import KeyRing
 from resilience._core.strategies import DEFAULT
 from resilience._environment import find_keys
@@ -91,7 +92,7 @@ class KeyPool(KeyChoice):
         Raises:
             MissingKeyError: if there is none; it names the variables.
         """
-        if not variables or not all(variables):
+        if not variables or not all(isinstance(each, str) and each for each in variables):
             fail("variables", "must be one or more names of environment variables", variables)
         settings.setdefault("name", variables[0])
         return cls(find_keys(variables), **settings)
@@ -117,6 +118,7 @@ class KeyPool(KeyChoice):
                 waiter = ThreadWaiter()
                 with self._told_of_changes(waiter):
                     if self._must_wait(search):
+                        lend_permit()
                         waiter.wait(search.seconds, rests=search.rests)
                 continue
             passage = lease.passage
@@ -142,6 +144,7 @@ class KeyPool(KeyChoice):
                 waiter = LoopWaiter()
                 with self._told_of_changes(waiter):
                     if self._must_wait(search):
+                        lend_permit()
                         await waiter.wait(search.seconds, rests=search.rests)
                 continue
             passage = lease.passage

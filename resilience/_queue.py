@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from resilience import _clock, _fork
-from resilience._context import Priority, as_priority, place_kept
+from resilience._context import Priority, as_priority, lend_permit, place_kept
 from resilience._core.queue import QueueMachine, Ticket
 from resilience._permit import Permit
 from resilience._queue_control import QueueControl
@@ -86,6 +86,8 @@ class PriorityQueue(QueueControl, QueueJobs):
                 waiter = ThreadWaiter()
                 ticket = self._stand_in_line(tier, me, waiter)
             self._catch_up()
+            if ticket.fate == "waiting":
+                lend_permit()
             limit, refusal = self._longest_wait()
             end = None if limit is None else ticket.since + limit
             while ticket.fate == "waiting" and (end is None or _clock.now() < end):
@@ -112,6 +114,7 @@ class PriorityQueue(QueueControl, QueueJobs):
             self._catch_up()
             limit, refusal = self._longest_wait()
             if ticket.fate == "waiting":
+                lend_permit()
                 await waiter.wait(limit)
             return self._served(ticket, me, refusal)
         except BaseException:

@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from resilience import _clock
+from resilience._context import permit_reserved, place_kept
 from resilience._core.queue import Ticket
 from resilience._queue_state import QueueState
 from resilience._switches import is_off
+from resilience._waiters import holder
 from resilience._workers import Run, Workers
 from resilience.errors import QueueTimeoutError
 from resilience.telemetry.events import Queued, publish
@@ -48,7 +50,22 @@ class QueueJobs(QueueState):
 
         Where `me` holds one already, for a stream that it left open, the call inherits that one.
         """
-        self._holders.setdefault(me, ticket)
+        if self._holders.setdefault(me, ticket) is ticket:
+            permit_reserved(self)
+
+    def lend_permit(self) -> None:
+        """Let others use the permit of a job whose call has not asked for it; it comes back."""
+        me = holder()
+        ticket = self._holders.get(me)
+        if not isinstance(ticket, Ticket):
+            return
+        with self._step():
+            del self._holders[me]
+            ticket.claimed = True
+            self._away[me] = ticket.arrival
+            granted = self._machine.leave(_clock.now())
+        place_kept(self)
+        self._wake(granted, [])
 
     def _claim(self, me: object) -> int | None:
         """Return the permit that was reserved for this call, or None: it has one already.
@@ -78,6 +95,8 @@ class QueueJobs(QueueState):
             granted = []
             if self._holders.get(me) is ticket:
                 del self._holders[me]
+            if self._away.get(me) == ticket.arrival:  # lent, and not asked for any more
+                del self._away[me]
             if not ticket.claimed:  # the call never asked for its permit
                 granted = self._machine.leave(now)
             granted += self._machine.worker_done(now)

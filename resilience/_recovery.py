@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
-from resilience._context import deadline, forget_places
+from resilience._context import deadline, forget_places, lend_permit
 from resilience._core.retry import Stop, Wait
 from resilience._giving_up import give_up, see, was_given_up
 from resilience._hooks import guarded, says_yes
@@ -111,6 +111,7 @@ class Recovery:
 
     def before_retry(self) -> object:
         """Call the user's hook and return what it returned."""
+        lend_permit()
         hook = self._options.before_retry
         return None if hook is None else guarded(hook, self._scheduled)
 
