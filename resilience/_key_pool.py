@@ -92,7 +92,8 @@ class KeyPool(KeyChoice):
         Raises:
             MissingKeyError: if there is none; it names the variables.
         """
-        if not variables or not all(isinstance(each, str) and each for each in variables):
+        given: tuple[Any, ...] = variables
+        if not given or not all(isinstance(each, str) and each for each in given):
             fail("variables", "must be one or more names of environment variables", variables)
         settings.setdefault("name", variables[0])
         return cls(find_keys(variables), **settings)

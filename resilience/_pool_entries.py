@@ -177,6 +177,7 @@ class KeyEntries:
 
     def _member(self, name: str) -> Member:
         """Return an entry by name; SettingsError, with the nearest name, where there is none."""
+        check("entry", name)
         member = self._members.get(name)
         if member is None:
             reject_unknown((name,), (*self.names(),), f"pool {self.name!r}", what="entry")
@@ -282,6 +283,8 @@ def _check_key(key: object, base_url: object) -> None:
 def _served(tiers: Iterable[Priority | int | str] | None) -> frozenset[int] | None:
     if tiers is None:
         return None
+    if not isinstance(tiers, Iterable):
+        fail("tiers", "must be priorities, or None", tiers)
     served = frozenset(int(as_priority(tier)) for tier in tiers)
     if not served:
         fail("tiers", "must name at least one priority, or be None", tiers)

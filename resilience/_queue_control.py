@@ -128,7 +128,11 @@ class QueueControl(QueueState):
         Returns:
             Whether it ended within `timeout` seconds (None: no limit). Work that is left goes on;
             `close()` refuses it, `resume()` takes new work again.
+
+        Raises:
+            SettingsError: if `timeout` is no number of at least 0; nothing is changed then.
         """
+        check("timeout", timeout, "drain timeout")
         waiter = ThreadWaiter()
         end = None if timeout is None else _clock.now() + timeout
         if self._begin_to_drain(waiter):
@@ -142,6 +146,7 @@ class QueueControl(QueueState):
 
     async def adrain(self, timeout: float | None = None) -> bool:
         """Drain without blocking the event loop; as `drain`, but awaited."""
+        check("timeout", timeout, "drain timeout")
         waiter = LoopWaiter()
         if self._begin_to_drain(waiter):
             return True

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple, NoReturn
 
-from resilience._secrets import mask
+from resilience._secrets import mask, shown
 from resilience.errors import SettingsError
 
 __all__ = ["check"]
@@ -119,6 +119,7 @@ _RULES = {
     "minimum": _whole(0),
     "weight": _above_zero(),
     "deadline": _SECONDS,
+    "drain timeout": _optional(_SECONDS),
     "seconds": _above_zero(" of seconds"),
 }
 
@@ -142,9 +143,12 @@ def check_all(settings: dict[str, object]) -> None:
 
 def fail(setting: str, rule: str, value: object) -> NoReturn:
     """Raise the `SettingsError` for a rule that is broken; a key in a wrong place is masked."""
-    shown = repr(value)
-    masked = mask(shown)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a `__repr__` may do anything; the value shows nowhere
+        value = text = shown(value)
+    masked = mask(text)
     msg = f"{setting} {rule}, not {masked}"
-    if masked != shown:
+    if masked != text:
         value = masked
     raise SettingsError(msg, setting=setting, rule=rule, value=value)

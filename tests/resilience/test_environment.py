@@ -152,7 +152,7 @@ def test_an_empty_variable_is_no_key(monkeypatch, value):
 
 def test_a_pool_from_the_environment_has_variables():
     """Without a name, or with an empty one, there is nothing to look for."""
-    for names in ((), ("",), (None,)):
+    for names in ((), ("",), (None,), (5,), (b"SERVICE_KEY",)):
         with pytest.raises(SettingsError, match="variables must be one or more names"):
             KeyPool.from_env(*names)
 

@@ -70,6 +70,7 @@ def test_bad_input_is_refused(keys, settings, message):
         ({"weight": 0}, "weight must be a finite number, more than 0"),
         ({"weight": "heavy"}, "weight must be"),
         ({"tiers": []}, "tiers must name at least one priority"),
+        ({"tiers": 0}, "tiers must be priorities, or None, not 0"),
         ({"tiers": ["URGENT"]}, "priority must be"),
         ({"group": ""}, "group must be a text that is not empty"),
         ({"base_url": ""}, "base_url must be a text that is not empty"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resilience import NoKeyAvailableError
+from resilience import NoKeyAvailableError, SettingsError
 from tests.support.decorators import pool_of
 from tests.support.keys import failed_lease, lease, rejected, throttled
 
@@ -32,6 +32,17 @@ def test_a_removed_entry_is_charged_and_not_its_successor(run):
     assert ("a", "another key") == lease(run, pool)
     assert 1 == pool.get_stats("a")["total_requests"]
     assert 0 == pool.get_stats("a")["active_requests"]
+
+
+@pytest.mark.parametrize("name", [True, 5, None, b"a", ["a"], ""])
+def test_an_entry_is_named_by_a_text(name):
+    """Whatever else stands in the place of a name is refused as that."""
+    pool = pool_of("a")
+    for act in (pool.update, pool.remove, lambda name: pool.lease(name or 0).__enter__()):
+        with pytest.raises(SettingsError, match="entry must be a text that is not empty"):
+            act(name)
+
+    assert ("a",) == pool.names()
 
 
 def test_a_new_key_is_ready_at_once(run):

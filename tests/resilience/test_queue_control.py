@@ -97,6 +97,16 @@ def test_a_bad_size_changes_nothing(sizes):
     assert (3, 4) == (queue.max_concurrent_requests, queue.queue_size)
 
 
+@pytest.mark.parametrize("timeout", ["5", -1, float("nan"), 10**400])
+def test_a_bad_limit_drains_nothing(run, timeout):
+    """The time that a drain may take is checked before anything is changed."""
+    queue = PriorityQueue()
+    with pytest.raises(SettingsError, match="timeout must be a finite number of seconds"):
+        drain(run, queue, timeout).result()
+    with queue.permit():
+        assert 1 == queue.active
+
+
 def test_paused_nobody_begins(run):
     """Running calls go on, newcomers wait even where a permit is free, `resume` lets them run."""
     held = Held(run)

@@ -254,6 +254,17 @@ def test_the_presets_are_what_they_say():
     assert 2 == fast.replace(max_retries=2).max_retries
 
 
+def test_a_value_that_cannot_be_shown_is_named_by_its_type():
+    """A `__repr__` that fails is not the error that the user is to see."""
+
+    class Shy:
+        def __repr__(self):
+            raise RuntimeError
+
+    with pytest.raises(SettingsError, match=r"jitter must be a number from 0 to 1, not <.*Shy>"):
+        Settings(jitter=Shy())
+
+
 def test_a_settings_error_pickles():
     """With the setting, the rule and the value."""
     with pytest.raises(SettingsError) as caught:
