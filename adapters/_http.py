@@ -17,6 +17,7 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ClosedPoolError
 
 from adapters._messages import Headers
 from adapters._network_errors import FAILURES, network_error
@@ -138,6 +139,10 @@ class Transport:
                     connect=min(self._connect_timeout, limit.wait()), read=self._read_timeout
                 ),
             )
+        except ClosedPoolError:  # by close(), after this call had looked for its route
+            return self.open(
+                method, base_url, path, headers=headers, body=body, remaining=remaining
+            )
         except FAILURES as error:
             raise network_error(error, base_url, limit) from error
         finally:
@@ -149,7 +154,9 @@ class Transport:
         """Close the idle connections; those in use end with their request."""
         with self._lock:
             session, self._session = self._session, None
-            self._routes = {}
+            routes, self._routes = self._routes, {}
+        for route in routes.values():
+            route.pool.close()  # the session only forgets it, and an error that is held keeps it
         if session is not None:
             session.close()
 

@@ -558,6 +558,45 @@ def test_a_closed_transport_opens_again(transport: Any, server: Recorder):
     assert [1, 2] == [request.connection for request in server.requests]
 
 
+def test_closing_closes_connections_though_an_error_is_held(transport: Any, server: Recorder):
+    """Trap: a held error holds the frames that failed, and with them the pool of connections."""
+    server.play([Do.CLOSE], [OK])
+    with pytest.raises(ConnectionFailedError) as held:
+        fetch(transport, server)
+    fetch(transport, server)
+    assert 1 == established(server)
+
+    transport.close()
+
+    assert 0 == established(server)
+    assert held.value.__traceback__ is not None
+
+
+def test_a_call_that_a_close_overtakes_finds_its_way_anew(server: Recorder):
+    """It had taken the pool, and not yet a connection of it."""
+    server.play(OK)
+    transport = Transport(pool_size=1)
+
+    class Overtaken(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            route = super().get(key, default)
+            transport.close()
+            return route
+
+    fetch(transport, server)
+    transport._routes = Overtaken(transport._routes)
+
+    assert b'{"ok": true}' == fetch(transport, server)
+    transport.close()
+
+
+def established(server: Recorder) -> int:
+    """How many connections to the server are open, as the kernel counts them."""
+    port = f":{int(server.url.split(':')[2].partition('/')[0]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[2].endswith(port) and row[3] == "01" for row in rows)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_child_makes_connections_of_its_own(transport: Any, server: Recorder):
     """Two processes on one connection would read each other's answers."""
