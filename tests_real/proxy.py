@@ -78,6 +78,7 @@ class Proxy:
         self._released = threading.Event()
         self._script: list[Fault | None] = []
         self._changed = threading.Condition()
+        self._age = 0  # connections of an earlier one are dropped
         self._threads: list[threading.Thread] = []
         self._over = threading.Event()
         self._listener: socket.socket | None = None
@@ -116,6 +117,13 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         self._start(self._accept, self._listener)
+
+    def drop(self) -> None:
+        """Reset the connections that are open, as a server does that is started anew."""
+        with self._changed:
+            self._age += 1
+        if not self.idle():
+            raise RuntimeError("a connection stayed open")
 
     def idle(self) -> bool:
         """Wait until no connection is open; False if one stays so."""
@@ -161,9 +169,12 @@ class Proxy:
 
     def _relay(self, client: socket.socket, fault: Fault | None) -> None:
         """Hand on what comes from either side until one of them ends, or the fault does."""
-        seen = b""
+        seen, age = b"", self._age
         with socket.create_connection(("127.0.0.1", self.target), timeout=_PATIENCE) as server:
             while not self._over.is_set():
+                if age != self._age:
+                    _will_reset(client)
+                    return
                 for side in select.select([client, server], [], [], _INTERVAL)[0]:
                     data = side.recv(_SIZE)
                     if not data:
@@ -183,7 +194,7 @@ class Proxy:
     def _happens(self, fault: Fault, client: socket.socket) -> bool:
         """Let it happen; whether the connection goes on afterwards."""
         if fault.kind is Kind.RESET:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            _will_reset(client)
             return False
         if fault.kind is Kind.CUT:
             client.shutdown(socket.SHUT_WR)
@@ -193,6 +204,11 @@ class Proxy:
         while not (self._released.is_set() or self._over.is_set() or _is_gone(client)):
             self._released.wait(_INTERVAL)
         return self._released.is_set()
+
+
+def _will_reset(client: socket.socket) -> None:
+    """Make closing it a reset."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _drain(client: socket.socket) -> None:

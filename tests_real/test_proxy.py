@@ -122,3 +122,14 @@ def test_refused(through: Proxy):
     through.listen()
     with connect(through) as client:
         assert (port, GREETING) == (through.port, everything(client, 30))
+
+
+def test_dropped(through: Proxy):
+    """Open connections are reset, and new ones pass."""
+    with connect(through) as client:
+        everything(client, 30)
+        through.drop()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    with connect(through) as client:
+        assert GREETING == everything(client, 30)
