@@ -134,22 +134,22 @@ class BaseClient(CommonClient):
     ) -> Any:
         """Wait for company, and return the result that is this call's own."""
         with call.scope(), one_of_many(call):
-            found = self._batcher(operation)(single.input, others=single.others, key=call.key)
+            found = self._batcher(operation)(single.input, shared=(*single[1:], call.key))
         return replace(found, request_id=call.request_id)
 
     def _batch_function(self, operation: Operation[Any, Any]) -> Callable[..., Any]:
         send = WeakMethod(self._send_batch)
 
-        def run(inputs: list[str], *, others: dict[str, Any], key: str | None) -> list[Any]:
-            results: list[Any] = alive(send)(operation, inputs, others, key)
+        def run(inputs: list[Any], *, shared: tuple[Any, ...]) -> list[Any]:
+            results: list[Any] = alive(send)(operation, inputs, shared)
             return results
 
         return run
 
     def _send_batch(
-        self, operation: Operation[Any, Any], inputs: list[str], others: dict[str, Any], key: Any
+        self, operation: Operation[Any, Any], inputs: list[Any], shared: tuple[Any, ...]
     ) -> list[Any]:
-        flow, call = self._batch(operation, inputs, others, key)
+        flow, call = self._batch(operation, inputs, shared)
         return each_of(operation, self._run(flow, call), inputs)
 
     def _pages(self, flow: Pages[R], call: CallOptions) -> Generator[R, None, None]:

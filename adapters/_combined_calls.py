@@ -63,13 +63,14 @@ class CombinedCalls:
         raise NotImplementedError
 
     def _batch(
-        self, operation: Operation[Any, Any], inputs: list[str], others: dict[str, Any], key: Any
+        self, operation: Operation[Any, Any], inputs: list[Any], shared: tuple[Any, ...]
     ) -> tuple[Flow[Any], CallOptions]:
         """Begin a call for all of these inputs; one alone is sent as it is."""
-        given = inputs[0] if len(inputs) == 1 else inputs
-        name = cast("Combining[Any]", operation.combining).parameter
+        others, _, key = shared
+        combining = cast("Combining[Any]", operation.combining)
+        given = inputs[0] if len(inputs) == 1 else combining.join(inputs)
         call = CallOptions({"key": key}, None)
-        return operation.begin(self._setup, (), {**others, name: given}), call
+        return operation.begin(self._setup, (), {**others, combining.parameter: given}), call
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def alive(method: WeakMethod[Callable[..., Any]]) -> Callable[..., Any]:
     return found
 
 
-def each_of(operation: Operation[Any, Any], result: Any, inputs: list[str]) -> list[Any]:
+def each_of(operation: Operation[Any, Any], result: Any, inputs: list[Any]) -> list[Any]:
     """Return a result for each input of a batch."""
     if len(inputs) == 1:
         return [result]

@@ -29,17 +29,26 @@ __all__ = [
 R = TypeVar("R", bound=Result)
 
 
+def _text_or_none(value: object) -> object:
+    return str if isinstance(value, str) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combining(Generic[R]):
     """How single calls of an operation become one.
 
     Attributes:
-        parameter: The name of the parameter that takes one input, or a list of them.
+        parameter: The name of the parameter that takes one input, or several.
         take_apart: Makes a result for each of the inputs of the joined one, in their order.
+        kind_of: Says of what kind an input is: those of one kind go together, and what is None
+            goes alone. By default every text goes with every other, and all else alone.
+        join: Makes one argument of several inputs.
     """
 
     parameter: str
-    take_apart: Callable[[R, Sequence[str]], list[R]]
+    take_apart: Callable[[R, Sequence[Any]], list[R]]
+    kind_of: Callable[[Any], object] = _text_or_none
+    join: Callable[[Sequence[Any]], Any] = list
 
 
 class Single(NamedTuple):
@@ -48,10 +57,12 @@ class Single(NamedTuple):
     Attributes:
         input: Its input.
         others: All other arguments, by name; calls that differ in them share none.
+        kind: Of the input.
     """
 
-    input: str
+    input: Any
     others: dict[str, Any]
+    kind: object
 
 
 def single_call(
@@ -63,7 +74,7 @@ def single_call(
 ) -> Single | None:
     """Return a call taken to pieces, or None where it is sent by itself.
 
-    That is every call whose input is no text: a list is sent as it is.
+    So goes every list of inputs: it is sent as it is.
     """
     if setup.batch_operations is not None and operation not in setup.batch_operations:
         return None
@@ -76,10 +87,10 @@ def single_call(
             others.update(others.pop(parameter.name, {}))
     given = others.pop(combining.parameter)
     model = str(others.get("model") or "")
-    if not isinstance(given, str):
+    if not any(fnmatchcase(model, pattern) for pattern in setup.batch_models):
         return None
-    is_named = any(fnmatchcase(model, pattern) for pattern in setup.batch_models)
-    return Single(given, others) if is_named else None
+    kind = combining.kind_of(given)
+    return None if kind is None else Single(given, others, kind)
 
 
 def weights_of(inputs: Sequence[str]) -> list[int]:

@@ -97,6 +97,7 @@ class Provider:
         request_id_header: Carries our request id, or None where the API takes none.
         server_request_id_headers: May carry the server's, the first that is there wins.
         batch_models: Patterns of the models whose single calls are combined by default.
+        batch_operations: The operations that combine them by default; None: all that can.
         own_settings: The settings that only this API has, by name.
         read_timeout: Seconds for a single wait for the answer.
         errors: Where its errors differ from the table of statuses.
@@ -121,6 +122,7 @@ class Provider:
     request_id_header: str | None = None
     server_request_id_headers: tuple[str, ...] = ("x-request-id",)
     batch_models: tuple[str, ...] = ()
+    batch_operations: tuple[str, ...] | None = None
     own_settings: Mapping[str, OwnSetting] = field(default_factory=dict[str, OwnSetting])
     read_timeout: float = 60.0
     errors: ErrorTable = field(default_factory=ErrorTable)

@@ -100,7 +100,7 @@ class Setup:
             read_timeout=_wait("read_timeout", more.get("read_timeout", provider.read_timeout)),
             max_answer_size=_size("max_answer_size", more.get("max_answer_size", MAX_ANSWER_SIZE)),
             batch_models=_names("batch_models", more) or provider.batch_models,
-            batch_operations=_names("batch_operations", more),
+            batch_operations=_names("batch_operations", more) or provider.batch_operations,
             own=own,
             headers=_headers(provider, own),
         )

@@ -15,6 +15,7 @@ from adapters._client import BaseClient
 from adapters._combining import EMBEDDINGS
 from adapters._default import DefaultClient
 from adapters._dialect import Dialect
+from adapters._kserve_rows import ROWS
 from adapters._openai_answers import parse_chat, parse_completions, parse_models
 from adapters._openai_style import (
     build_chat,
@@ -75,6 +76,7 @@ _PROVIDER = Provider(
     key_variables=("OVMS_API_KEY",),
     needs_key=False,
     batch_models=("*",),
+    batch_operations=("embed",),  # tensors only go together where a model takes any number of rows
     request_id_header="X-Request-Id",  # the server itself reads none; proxies do
     own_settings={"dialect": OwnSetting(default="kserve", rule=one_of("kserve", "tfs"))},
     errors=OVMS_ERRORS,
@@ -96,7 +98,7 @@ class _Operations:
 
     provider: ClassVar[Provider] = _PROVIDER
 
-    infer = Operation(infer_flow)
+    infer = Operation(infer_flow, combining=ROWS)
     predict = Operation(predict_flow)
     metadata = Operation(metadata_flow)
     status = Operation(status_flow)

@@ -36,9 +36,15 @@ def no_environment(monkeypatch, tmp_path) -> None:
 
 
 @pytest.fixture(params=["sync", "async"])
-def make(request) -> Iterator[Make]:
+def flavour(request) -> str:
+    """The kind of client; a test that asks for it runs with both."""
+    return request.param
+
+
+@pytest.fixture
+def make(flavour: str) -> Iterator[Make]:
     """Makes clients; a test that asks for it runs with both kinds of them."""
-    with making(request.param) as made:
+    with making(flavour) as made:
         yield made
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from types import ModuleType
@@ -15,7 +16,7 @@ from typing import Any, Self
 
 from adapters._streaming import AsyncStream
 
-__all__ = ["ClientFace", "Make", "StreamFace", "making"]
+__all__ = ["ClientFace", "Make", "StreamFace", "Together", "making"]
 
 # Gets the module of an API and the arguments of its client.
 Make = Callable[..., Any]
@@ -34,6 +35,27 @@ def making(flavour: str) -> Iterator[Make]:
             return stack.enter_context(ClientFace(module.AsyncClient(*args, **kwargs)))
 
         yield make
+
+
+class Together:
+    """Asks one client of a flavour several things at once: in threads, or in tasks."""
+
+    def __init__(self, flavour: str, module: ModuleType, **options: Any) -> None:
+        self.flavour = flavour
+        self.client = (module.Client if flavour == "sync" else module.AsyncClient)(**options)
+
+    def __call__(self, *asks: Callable[[Any], Any]) -> list[Any]:
+        """What they return or raise, in their order."""
+        if self.flavour == "async":
+            return asyncio.run(self._gather(asks))
+        with self.client, ThreadPoolExecutor(len(asks)) as executor:
+            futures = [executor.submit(copy_context().run, ask, self.client) for ask in asks]
+            return [future.exception() or future.result() for future in futures]
+
+    async def _gather(self, asks: tuple[Callable[[Any], Any], ...]) -> list[Any]:
+        async with self.client:
+            calls = [ask(self.client) for ask in asks]
+            return await asyncio.gather(*calls, return_exceptions=True)
 
 
 class ClientFace:

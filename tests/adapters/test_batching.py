@@ -7,9 +7,6 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +15,7 @@ from adapters import errors, openai
 from adapters._messages import Usage
 from adapters.errors import SettingsError
 from resilience import DeadlineExceededError, deadline, disabled, get_stats
+from tests.adapters.flavours import Together
 from tests.adapters.recorder import Recorder, answer
 
 KEY = "sk-secret-0123456789"
@@ -32,36 +30,11 @@ def vectors(count: int, tokens: int | None = None) -> bytes:
     return answer({"data": data, "model": MODEL, "usage": usage}, headers={"x-request-id": "srv"})
 
 
-Ask = Callable[[Any, str], Any]
-
-
-class Together:
-    """Asks at once: in threads, or in tasks."""
-
-    def __init__(self, flavour: str, server: Recorder, **options: Any) -> None:
-        self.flavour = flavour
-        module: ModuleType = openai
-        cls = module.Client if flavour == "sync" else module.AsyncClient
-        self.client = cls(KEY, base_url=server.url, **{"batch_timeout": 5, **options})
-
-    def __call__(self, *asks: Callable[[Any], Any]) -> list[Any]:
-        """What they return or raise, in their order."""
-        if self.flavour == "async":
-            return asyncio.run(self.gather(asks))
-        with self.client, ThreadPoolExecutor(len(asks)) as executor:
-            futures = [executor.submit(copy_context().run, ask, self.client) for ask in asks]
-            return [future.exception() or future.result() for future in futures]
-
-    async def gather(self, asks: tuple[Callable[[Any], Any], ...]) -> list[Any]:
-        """The same in tasks."""
-        async with self.client:
-            return await asyncio.gather(*(ask(self.client) for ask in asks), return_exceptions=True)
-
-
-@pytest.fixture(params=["sync", "async"])
-def together(request, server: Recorder) -> Callable[..., Together]:
+@pytest.fixture
+def together(flavour: str, server: Recorder) -> Callable[..., Together]:
     """Makes what asks at once, of both kinds."""
-    return lambda **options: Together(request.param, server, **options)
+    common = {"api_key": KEY, "base_url": server.url, "batch_timeout": 5}
+    return lambda **options: Together(flavour, openai, **{**common, **options})
 
 
 def embed(text: str, model: str = MODEL, **options: Any) -> Callable[[Any], Any]:
