@@ -6,7 +6,7 @@
 
 Each new connection takes the next fault of the script; when there is none left, it just passes.
 A fault comes when the client has begun to speak and nothing was handed on, or `after` so many bytes
-of the answer, or after these bytes have been seen in it.
+of the answer, or after these bytes have been seen in it, and so many `beyond` them.
 """
 
 from __future__ import annotations
@@ -41,29 +41,31 @@ class Fault:
 
     kind: Kind
     after: int | bytes | None = None
+    beyond: int = 0
 
     def split(self, seen: bytes) -> int | None:
         """How many of the bytes seen so far come before the fault; None if it is not due yet."""
         if isinstance(self.after, bytes):
             place = seen.find(self.after)
-            return None if place < 0 else place + len(self.after)
-        after = self.after or 0
-        return after if len(seen) >= after else None
+            count = len(self.after) + place if place >= 0 else len(seen) + 1
+        else:
+            count = self.after or 0
+        return count + self.beyond if len(seen) >= count + self.beyond else None
 
 
-def reset(after: int | bytes | None = None) -> Fault:
+def reset(after: int | bytes | None = None, beyond: int = 0) -> Fault:
     """The other side's machine says that it knows of no such connection."""
-    return Fault(Kind.RESET, after)
+    return Fault(Kind.RESET, after, beyond)
 
 
-def cut(after: int | bytes | None = None) -> Fault:
+def cut(after: int | bytes | None = None, beyond: int = 0) -> Fault:
     """The other side closes the connection before all was said."""
-    return Fault(Kind.CUT, after)
+    return Fault(Kind.CUT, after, beyond)
 
 
-def stall(after: int | bytes | None = None) -> Fault:
+def stall(after: int | bytes | None = None, beyond: int = 0) -> Fault:
     """The other side falls silent, until `release`; with `after=0` the first byte comes late."""
-    return Fault(Kind.STALL, after)
+    return Fault(Kind.STALL, after, beyond)
 
 
 class Proxy:

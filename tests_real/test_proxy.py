@@ -68,6 +68,13 @@ def test_a_cut(through: Proxy, after: int | bytes | None, count: int):
         assert GREETING[:count] == everything(client)
 
 
+def test_a_fault_beyond_a_mark(through: Proxy):
+    """It comes so many bytes behind what was looked for."""
+    through.play(cut(b"23", beyond=9))
+    with connect(through) as client:
+        assert GREETING[:13] == everything(client)
+
+
 @pytest.mark.parametrize("after", [None, 0, 12, b"23"])
 def test_a_reset(through: Proxy, after: int | bytes | None):
     """The connection is reset."""
