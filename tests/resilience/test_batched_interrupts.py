@@ -65,6 +65,7 @@ class Untraced:
         sys.settrace(None)
 
     def __exit__(self, *_):
+        sys._getframe().f_trace_opcodes = True  # as in `interrupted_everywhere`
         sys.settrace(self.tracer)
 
 

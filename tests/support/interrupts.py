@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -56,11 +57,14 @@ class _Tracer:
         if _PACKAGE not in frame.f_code.co_filename or "/tests/" in frame.f_code.co_filename:
             return None
         frame.f_trace_opcodes = True
-        self.looks[frame] = "RESUME"
+        if frame.f_code.co_flags & inspect.CO_GENERATOR:  # it goes on, or it is closed
+            self.looks[frame] = "RESUME"
+        elif not self.place:
+            self.count(frame)
         return self.trace
 
     def trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        if event == "opcode":
+        if event == "opcode" and frame.f_lineno is not None:  # else its generator is being closed
             if self.looks.pop(frame, None) and not self.place:
                 self.count(frame)
             name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
