@@ -12,6 +12,7 @@ from adapters._s3_credentials import credentials, from_environment, packed_keys
 from adapters._s3_places import relocate
 from adapters._s3_requests import is_count, request
 from adapters._s3_signing import presign, require_extra
+from adapters._setup import reject_unknown_settings
 from resilience import KeyPool, Settings
 from resilience._rules import fail
 from resilience.errors import SettingsError
@@ -70,6 +71,7 @@ class S3Client(CommonClient):
     ) -> None:
         require_extra()
         parts = {"access_key": access_key, "secret_key": secret_key, "session_token": session_token}
+        reject_unknown_settings(self.provider, more, *parts)
         given = {name: value for name, value in parts.items() if value is not None}
         if given and not (api_key is None and keys is None):
             msg = "access_key cannot be given beside api_key or keys: which should be used?"

@@ -22,6 +22,7 @@ from adapters._s3_requests import (
 )
 from adapters._s3_results import Deleted, ObjectInfo, StoredObject, Written
 from adapters._setup import Setup
+from resilience._rules import fail
 
 __all__ = ["copy", "delete", "get", "head", "put"]
 
@@ -108,9 +109,12 @@ def put(
         if_match: Fails with a `ConflictError` unless the present object has this tag.
         if_none_match: "*" fails with a `ConflictError` if there is an object.
         extra_headers: More headers, such as `Cache-Control`.
+
+    Raises:
+        SettingsError: if the body is something else, such as a number or a file.
     """
     headers = object_headers(None, metadata, if_match=if_match, if_none_match=if_none_match)
-    content = body.encode() if isinstance(body, str) else bytes(body)
+    content = _in_memory(body)
     built = request(
         "put",
         "PUT",
@@ -123,6 +127,16 @@ def put(
     )
     read = reading(setup, encoded(bucket), parse_written)
     return (yield from asked(setup, encoded(bucket), Ask(built, read=read)))
+
+
+def _in_memory(body: object) -> bytes:
+    """Return the bytes of a body; `bytes(5)` would be five zeros."""
+    if isinstance(body, str):
+        return body.encode()
+    if not isinstance(body, bytes | bytearray | memoryview):
+        rule = "must be bytes or a text (`upload` takes files)"
+        fail("body", rule, f"<{type(body).__name__}>")
+    return bytes(body)
 
 
 def copy(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from adapters._addresses import checked_address
 from adapters._build import checked_headers
@@ -14,7 +14,9 @@ from resilience._environment import lookup
 from resilience._rules import check, fail
 from resilience.settings import reject_unknown
 
-__all__ = ["MAX_ANSWER_SIZE", "Setup"]
+__all__ = ["MAX_ANSWER_SIZE", "Setup", "reject_unknown_settings"]
+
+N = TypeVar("N", bound=tuple[str, ...] | None)
 
 MAX_ANSWER_SIZE = 64 * 1024 * 1024
 
@@ -82,8 +84,7 @@ class Setup:
                 breaks its rule.
         """
         shared = [each.name for each in fields(Settings)]
-        known = {*shared, *_BY_MORE, *_ARGUMENTS, *provider.own_settings}
-        reject_unknown(more, known, f"{provider.name}.Client")
+        reject_unknown_settings(provider, more)
         if settings is not None and not isinstance(settings, Settings):
             fail("settings", "must be a Settings, or None", f"<{type(settings).__name__}>")
         changes = {name: more[name] for name in shared if name in more}
@@ -99,8 +100,8 @@ class Setup:
             connect_timeout=_wait("connect_timeout", more.get("connect_timeout", 5.0)),
             read_timeout=_wait("read_timeout", more.get("read_timeout", provider.read_timeout)),
             max_answer_size=_size("max_answer_size", more.get("max_answer_size", MAX_ANSWER_SIZE)),
-            batch_models=_names("batch_models", more) or provider.batch_models,
-            batch_operations=_names("batch_operations", more) or provider.batch_operations,
+            batch_models=_names("batch_models", more, provider.batch_models),
+            batch_operations=_names("batch_operations", more, provider.batch_operations),
             own=own,
             headers=_headers(provider, own),
         )
@@ -110,6 +111,13 @@ class Setup:
         """How many requests may run at once, and so how many connections are worth keeping."""
         settings = self.settings
         return settings.max_concurrent_requests if settings.queue_enabled else _WIDE
+
+
+def reject_unknown_settings(provider: Provider, more: Mapping[str, Any], *arguments: str) -> None:
+    """Refuse what is neither a setting nor an argument of a client; `arguments` are its own."""
+    shared = [each.name for each in fields(Settings)]
+    known = {*shared, *_BY_MORE, *_ARGUMENTS, *arguments, *provider.own_settings}
+    reject_unknown(more, known, f"{provider.name}.Client")
 
 
 def _base_url(provider: Provider, given: str | None) -> str:
@@ -143,10 +151,10 @@ def _from_environment(variables: tuple[str, ...]) -> str | None:
     return next((value for value in map(lookup, variables) if value), None)
 
 
-def _names(setting: str, more: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _names(setting: str, more: Mapping[str, Any], default: N) -> tuple[str, ...] | N:
     value = more.get(setting)
     if value is None:
-        return None
+        return default
     if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
         fail(setting, "must be a list of names, or None", value)
     return tuple(value)

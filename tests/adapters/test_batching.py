@@ -135,9 +135,11 @@ def test_priority_id_and_time_do_not_keep_calls_apart(together, server: Recorder
         (MODEL, [1, 2], {}),
         (MODEL, "a", {"enable_batching": False}),
         (MODEL, "a", {"batch_models": ["ada-*"]}),
+        (MODEL, "a", {"batch_models": []}),
         (MODEL, "a", {"batch_operations": ["moderations"]}),
+        (MODEL, "a", {"batch_operations": []}),
     ],
-    ids=["model", "list", "tokens", "off", "models", "operations"],
+    ids=["model", "list", "tokens", "off", "models", "no models", "operations", "no operations"],
 )
 def test_what_is_not_to_be_combined_goes_at_once(
     together, server: Recorder, model: str, given: Any, options: dict[str, Any]

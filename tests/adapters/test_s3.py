@@ -116,6 +116,15 @@ def test_what_is_no_name(client: Any, bucket: Any, key: Any):
         client.delete(bucket, key)
 
 
+@pytest.mark.parametrize("body", [None, 5, ["a"], io.BytesIO(b"a")], ids=repr)
+def test_what_is_no_body(client: Any, body: Any):
+    """A number is no length, and a file belongs to `upload`; nothing is written."""
+    with pytest.raises(SettingsError, match=r"body must be bytes or a text \(`upload`"):
+        client.put("bucket", "key", body)
+
+    assert [] == list(client.list("bucket"))
+
+
 def test_conditions(client: Any):
     """An object is written once, or over what is known; a read may need nothing new."""
     tag = client.put("bucket", "key", b"x", if_none_match="*").etag

@@ -91,6 +91,12 @@ def test_half_of_the_environment(make: Make, monkeypatch):
     assert ("AWS_SECRET_ACCESS_KEY_1",) == caught.value.variables
 
 
+def test_a_misspelt_part_is_named(make: Make):
+    """And not taken for credentials that are missing."""
+    with pytest.raises(SettingsError, match="'acces_key'; did you mean access_key"):
+        make(s3, acces_key="AK", secret_key="made up")
+
+
 def test_without_the_extra(make: Make, monkeypatch):
     """The error names it; importing the module needs none."""
     monkeypatch.setattr("adapters._s3_signing.find_spec", lambda _name: None)
