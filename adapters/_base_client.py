@@ -29,7 +29,7 @@ from resilience import (
 from resilience._context import act_for, current_priority
 from resilience._pool_layer import PoolLayer
 from resilience._stack import Switches, layers_of
-from resilience._switches import Switch
+from resilience._switches import Switch, is_off
 from resilience._wrapper import decorate
 from resilience.settings import reject_unknown
 from resilience.telemetry.statistics import CallStatistics, statistics_of
@@ -95,7 +95,17 @@ class CommonClient(CombinedCalls):
         """Return what stands around each request, its worst case, notes and warnings."""
         timeout = self._setup.timeout
         with nullcontext() if timeout is None else deadline(timeout):
-            return explain(self._send)
+            return explain(self._send) + self._explain_batching()
+
+    def _explain_batching(self) -> str:
+        setup = self._setup
+        if not setup.batch_models or not self.batching.enabled or is_off("batched"):
+            return ""
+        return (
+            f"\nnote: a call with one input, to models named {' or '.join(setup.batch_models)}, "
+            f"waits up to batch_timeout={setup.settings.batch_timeout:g} s for others to share its "
+            "request"
+        )
 
     def get_stats(self) -> dict[str, Any]:
         """Return the counts of this client's calls, with those of each key under `endpoints`."""

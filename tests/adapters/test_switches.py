@@ -130,9 +130,17 @@ def test_a_client_is_explained(server: Recorder):
         text = explain(client)
 
         assert text == explain(client.chat) == client.explain()
+        with disabled("batched"):
+            assert "batch_timeout" not in explain(client)
+        client.batching.disable()
+        assert "batch_timeout" not in explain(client)
     assert ["openai (function)", "retry", "key_pool", "prioritized", "circuit_breaker"] == [
         line.strip().partition(". ")[2].partition(":")[0] or line for line in text.splitlines()[:5]
     ]
     assert "jitter=0.5 (disabled)" in text
+    assert text.endswith(
+        "note: a call with one input, to models named text-embedding-*, waits up to "
+        "batch_timeout=0.1 s for others to share its request"
+    )
     assert "2 attempts (1 on each of 2 keys)" in text
     assert "the deadline ends it after 20 s" in text
