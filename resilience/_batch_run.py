@@ -230,6 +230,7 @@ class Batch:
         self.machine.forget()
         for waiter in self._collector.ended(self):
             waiter.wake()
+        self.runner = None  # last: until then its owner ends the batch if this is interrupted
 
     def _answer_all(self, items: list[Item], error: BaseException) -> None:
         if isinstance(error, Exception):
