@@ -18,7 +18,7 @@ from adapters._results import Models
 from adapters._setup import Setup
 from resilience.settings import reject_unknown
 
-__all__ = ["MAX_TOKENS", "build_chat", "build_count", "build_stream", "models_flow"]
+__all__ = ["MAX_TOKENS", "build_chat", "build_chat_stream", "build_count", "models_flow"]
 
 MAX_TOKENS = 4096  # the API wants a limit; every model of the last years takes this one
 _PAGE = 1000  # models, the most that the API gives at once
@@ -49,7 +49,7 @@ def build_chat(
     return _message(model, messages, {"max_tokens": max_tokens}, options)
 
 
-def build_stream(
+def build_chat_stream(
     _setup: Setup,
     /,
     model: str,

@@ -23,10 +23,10 @@ from adapters._setup import Setup
 __all__ = [
     "OPEA_ERRORS",
     "address_of",
-    "build_chat_text",
+    "build_chat",
+    "build_chat_stream",
     "build_chatqna",
     "build_chatqna_stream",
-    "build_stream_text",
     "parse_text_or_chat",
     "post",
 ]
@@ -92,7 +92,7 @@ def build_chatqna_stream(
     return post(setup, "chatqna", f"v1/{gateway}", fields, {**options, "stream": True})
 
 
-def build_chat_text(
+def build_chat(
     setup: Setup, /, messages: Messages, *, model: str | None = None, **options: Any
 ) -> Request:
     """Ask the service of the model itself for the next message.
@@ -106,7 +106,7 @@ def build_chat_text(
     return _chat(setup, messages, model, {**options, "stream": False})
 
 
-def build_stream_text(
+def build_chat_stream(
     setup: Setup, /, messages: Messages, *, model: str | None = None, **options: Any
 ) -> Request:
     """Ask the service of the model itself, piece by piece; as `chat`, but for the result."""

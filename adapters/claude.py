@@ -15,8 +15,8 @@ from adapters._claude_errors import CLAUDE_ERRORS
 from adapters._claude_requests import (
     MAX_TOKENS,
     build_chat,
+    build_chat_stream,
     build_count,
-    build_stream,
     models_flow,
 )
 from adapters._claude_stream import read_message_stream
@@ -63,7 +63,7 @@ class _Operations:
     provider: ClassVar[Provider] = _PROVIDER
 
     chat = Operation.of(build_chat, parse_message)
-    stream = StreamOperation(build_stream, read_message_stream)
+    stream = StreamOperation(build_chat_stream, read_message_stream)
     count_tokens = Operation.of(build_count, parse_count)
     models = Operation(models_flow)
 

@@ -18,10 +18,10 @@ from adapters._default import DefaultClient
 from adapters._dialect import Dialect
 from adapters._opea_gateways import (
     OPEA_ERRORS,
-    build_chat_text,
+    build_chat,
+    build_chat_stream,
     build_chatqna,
     build_chatqna_stream,
-    build_stream_text,
     parse_text_or_chat,
 )
 from adapters._opea_services import (
@@ -92,8 +92,8 @@ class _Operations:
 
     chatqna = Operation.of(build_chatqna, parse_text_or_chat)
     stream_chatqna = StreamOperation(build_chatqna_stream, read_opea_stream)
-    chat = Operation.of(build_chat_text, parse_text_or_chat)
-    stream = StreamOperation(build_stream_text, read_opea_stream)
+    chat = Operation.of(build_chat, parse_text_or_chat)
+    stream = StreamOperation(build_chat_stream, read_opea_stream)
     embed = Operation(opea_embed_flow, combining=EMBEDDINGS)
     rerank = Operation(opea_rerank_flow)
     retrieve = Operation.of(build_retrieve, parse_documents)
