@@ -20,6 +20,8 @@ from adapters._operations import Operation, PagedOperation
 from adapters._provider import Provider
 from adapters._setup import Setup
 from adapters.errors import AdapterError, BadRequestError, ServerError
+from resilience import deadline
+from resilience.testing import FakeClock
 from tests.adapters.flavours import Make
 from tests.adapters.recorder import Do, Recorder, answer
 
@@ -83,6 +85,17 @@ def tidying(setup: Setup, /, *numbers: int) -> Flow[str]:
     return "done"
 
 
+def giving_up(setup: Setup, /, number: int) -> Flow[float | None]:
+    """Ask for a number, and where that fails clean up; say which time there was for that."""
+    try:
+        yield ask(number)
+    except AdapterError:
+        undo = Request(operation="undo", method="DELETE", path="undo")
+        left: float | None = yield Ask(undo, read=lambda *_: deadline.remaining(), cleans_up=True)
+        return left
+    return None
+
+
 def pages(setup: Setup, /, first: int) -> Pages[int]:
     """Ask for pages of two numbers."""
     number = first
@@ -102,6 +115,7 @@ class Operations:
     in_turn = Operation(in_turn)
     at_once = Operation(at_once)
     tidying = Operation(tidying)
+    giving_up = Operation(giving_up)
     pages = PagedOperation(pages)
 
 
@@ -228,6 +242,17 @@ def test_the_time_of_a_call_is_that_of_all_its_requests(client: Any, server: Rec
         client.in_turn(1, 2, timeout=0.2)
 
     assert 2 == len(server.requests)
+
+
+@pytest.mark.parametrize("timeout", [None, 20, 600])
+def test_cleaning_up_has_a_time_of_its_own(client: Any, server: Recorder, timeout: float | None):
+    """Ten seconds, be the time of the call over, unlimited or far from over."""
+    with FakeClock() as clock:
+        server.play([lambda: clock.advance(30), answer({}, status=500)], number(0))
+
+        assert 10 == client.giving_up(1, timeout=timeout)
+
+    assert ["POST", "DELETE"] == [request.method for request in server.requests]
 
 
 # pages
