@@ -9,6 +9,7 @@ import pytest
 from adapters import s3
 from adapters._s3_places import region_of, relocate
 from resilience import KeyPool, MissingKeyError, SettingsError
+from resilience._secrets import mask
 from tests.adapters.flavours import Make
 
 GOOD = {"access_key": "AK", "secret_key": "secret-1"}
@@ -35,6 +36,16 @@ def test_parts_and_keys(make: Make):
     assert {"a": "AK:secret-1"} == held(make(s3, keys=pool))
     public = {"public": {"key": None, "base_url": "https://example.com"}}
     assert {"public": None} == held(make(s3, keys=public))
+
+
+def test_every_part_is_a_secret_for_the_logs(make: Make):
+    """What the toolkit logs of foreign errors shows neither secret nor token, alone or packed."""
+    make(s3, access_key="AKSHOWN", secret_key="hidden-secret-7", session_token="hidden-token-7")
+
+    text = mask("AKSHOWN hidden-secret-7 hidden-token-7 AKSHOWN:hidden-secret-7:hidden-token-7")
+
+    assert "hidden" not in text
+    assert text.startswith("AKSHOWN ")
 
 
 @pytest.mark.parametrize(

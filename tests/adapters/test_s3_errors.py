@@ -192,6 +192,29 @@ def test_a_page_is_no_accident(client: Any, server: Recorder):
     assert 1 == len(server.requests)
 
 
+def test_a_region_that_is_right_already(client: Any, server: Recorder):
+    """Every answer may name it; nothing is to be corrected then."""
+    region = {"x-amz-bucket-region": "us-east-1"}
+    server.play(answer(document("InvalidRequest"), 400, region))
+
+    with pytest.raises(BadRequestError, match="InvalidRequest"):
+        client.get("bucket", "key")
+
+    assert 1 == len(server.requests)
+
+
+def test_a_server_that_is_never_content(client: Any, server: Recorder):
+    """A request is corrected twice at most, whatever is said."""
+    regions = [{"x-amz-bucket-region": f"eu-west-{number}"} for number in range(9)]
+    server.play(*(answer(document("PermanentRedirect"), 301, region) for region in regions))
+
+    with pytest.raises(BadRequestError, match="PermanentRedirect"):
+        client.get("bucket", "key")
+
+    sent = [each.headers["authorization"].split("/")[2] for each in server.requests]
+    assert ["us-east-1", "eu-west-0", "eu-west-1"] == sent
+
+
 def test_white_space_before_a_document(client: Any, server: Recorder):
     """S3 sends some while it works on an answer; other servers leave out the quotes of a tag."""
     document = b'<?xml version="1.0"?><CopyObjectResult><ETag>1</ETag></CopyObjectResult>'
