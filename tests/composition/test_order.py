@@ -11,6 +11,7 @@ import resilience
 from resilience import (
     KeyPool,
     OrderWarning,
+    batched,
     circuit_breaker,
     prioritized,
     resilient,
@@ -19,12 +20,13 @@ from resilience import (
 from resilience._order import MISTAKES
 
 LAYERS = {
+    "batched": lambda: batched,
     "retry": lambda: retry,
     "circuit_breaker": lambda: circuit_breaker,
     "prioritized": lambda: prioritized,
     "key_pool": lambda: KeyPool(["a"]),
 }
-RIGHT = ["retry", "key_pool", "prioritized", "circuit_breaker"]
+RIGHT = ["batched", "retry", "key_pool", "prioritized", "circuit_breaker"]
 POSSIBLE = sorted(pair for pair in MISTAKES if set(pair) <= set(LAYERS))
 
 

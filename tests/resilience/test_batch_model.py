@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import math
+from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from resilience import batched
 from resilience._core.batch import BatchMachine
+from resilience.testing import FakeClock
 
 SIZE, TIMEOUT = 3, 5
 
@@ -135,3 +141,126 @@ class Lines(RuleBasedStateMachine):
 
 
 TestLines = Lines.TestCase
+
+
+# -- the driver ------------------------------------------------------------------------------
+
+
+class Driver(RuleBasedStateMachine):
+    """A batcher on a fake clock: `submit`, cancellation, time and flush, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = 0
+        self.clock = FakeClock(autojump=False)
+        self.clock.__enter__()
+        self.batches: list[tuple[float, list[int], str]] = []
+        self.waiting: dict[int, tuple[str, float, Any]] = {}
+        self.answered: dict[int, Any] = {}
+        self.function = batched(max_batch_size=SIZE, batch_timeout=TIMEOUT)(self.make())
+
+    def body(self, items: list[int], key: str) -> list[int]:
+        self.batches.append((self.clock.now, items, key))
+        return [item * 10 for item in items]
+
+    def make(self) -> Any:
+        return self.body
+
+    def do(self, action: Any) -> Any:
+        return action()
+
+    def result(self, future: Any) -> Any:
+        return future.result(timeout=30)
+
+    @rule(key=st.sampled_from("xy"))
+    def submit(self, key: str) -> None:
+        """One item more; a full batch runs at once."""
+        self.number += 1
+        future = self.do(lambda: self.function.submit(self.number, key=key))
+        self.waiting[self.number] = (key, self.clock.now, future)
+        mates = [n for n, (k, _, _) in self.waiting.items() if k == key]
+        if len(mates) == SIZE:
+            for number in mates:
+                self.answered[number] = self.result(self.waiting.pop(number)[2])
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        """Whoever waits can be cancelled, and is in no batch."""
+        number = data.draw(st.sampled_from(sorted(self.waiting)))
+
+        assert self.do(self.waiting.pop(number)[2].cancel)
+
+    @rule(seconds=st.integers(1, 4))
+    def pass_time(self, seconds: int) -> None:
+        """Second by second: what has waited for `TIMEOUT` is run in that second."""
+        for _ in range(seconds):
+            self.clock.advance(1)
+            self.settle_due()
+
+    def settle_due(self) -> None:
+        for key in "xy":
+            mates = [(n, since) for n, (k, since, _) in self.waiting.items() if k == key]
+            if mates and self.clock.now - mates[0][1] >= TIMEOUT:
+                for number, _ in mates:
+                    self.answered[number] = self.result(self.waiting.pop(number)[2])
+
+    @rule()
+    def flush(self) -> None:
+        """All that waits is run."""
+        self.do(self.function.flush)
+        for number in list(self.waiting):
+            self.answered[number] = self.result(self.waiting.pop(number)[2])
+
+    @invariant()
+    def each_item_is_answered_once(self) -> None:
+        """With its own result, from exactly one batch, together with its key's alone."""
+        sent = [item for _, items, _ in self.batches for item in items]
+
+        assert sorted(self.answered) == sorted(sent)
+        assert {number: number * 10 for number in self.answered} == self.answered
+        assert len(self.waiting) == self.function.batcher.waiting
+
+    def teardown(self) -> None:
+        """Answer the rest and end the fake time."""
+        self.flush()
+        self.clock.__exit__(None, None, None)
+
+
+class AsyncDriver(Driver):
+    """The same with a coroutine function, in one event loop."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        super().__init__()
+
+    def make(self) -> Any:
+        async def body(items: list[int], key: str) -> list[int]:
+            await asyncio.sleep(0)
+            return self.body(items, key)
+
+        return body
+
+    def do(self, action: Any) -> Any:
+        async def main() -> Any:
+            result = action()
+            return await result if inspect.iscoroutine(result) else result
+
+        return self.runner.run(main())
+
+    def result(self, future: Any) -> Any:
+        async def wait() -> Any:
+            return await future
+
+        return self.runner.run(wait())
+
+    def teardown(self) -> None:
+        """End the loop as well."""
+        super().teardown()
+        self.runner.close()
+
+
+TestDriver = Driver.TestCase
+TestDriver.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestAsyncDriver = AsyncDriver.TestCase
+TestAsyncDriver.settings = TestDriver.settings
