@@ -72,6 +72,8 @@ class Timers:
                 thread.start()
                 self._thread = thread
             heapq.heappush(self._heap, timer)
+            # The thread may look only when the clock has been set back again.
+            self._looked = max(self._looked, due - timer.seconds)
             is_next = self._heap[0] is timer
         if is_next:
             self._changed.set()
