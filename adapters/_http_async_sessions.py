@@ -24,6 +24,11 @@ _LONGEST_LINE = 65_536  # bytes of a header, as the standard library has it
 _UNTIMED = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
+# What a forked child has of its parent. It is kept for ever: closing it would say goodbye to the
+# servers, on connections that the parent goes on using.
+_inherited: list[aiohttp.BaseConnector | None] = []
+
+
 class LoopSession:
     """A session, with how many requests use it."""
 
@@ -61,7 +66,6 @@ class Sessions:
 
     def __init__(self) -> None:
         self._sessions: dict[asyncio.AbstractEventLoop, LoopSession] = {}
-        self._inherited: list[Any] = []
         renew_after(self)
 
     async def current(self) -> LoopSession:
@@ -85,7 +89,7 @@ class Sessions:
     def renew_after_fork(self) -> None:
         """Forget the connections that belong to the parent process, without closing them."""
         for each in self._sessions.values():
-            self._inherited += [each, each.session.connector]
+            _inherited.append(each.session.connector)
             each.session.detach()
         self._sessions = {}
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from adapters import errors, openai
+from adapters._http_async_sessions import _inherited
+from adapters._together import together_async
 from adapters.openai import AsyncClient
 from resilience import Priority, deadline, priority
 from resilience._context import current_priority
@@ -105,6 +107,27 @@ def test_a_forked_child_uses_the_client_in_a_loop_of_its_own(server: Recorder):
 
     assert b"Hello" == asyncio.run(both())
     assert [1, 2, 1] == [request.connection for request in server.requests]
+
+
+def test_a_child_does_not_close_what_its_parent_uses(server: Recorder):
+    """Neither at once nor when it forgets the client; a goodbye would end the parent's calls."""
+    server.play(CHAT)
+
+    async def main() -> bool:
+        client = make(server)
+        await client.chat(MODEL, "Hi")
+        client._transport._sessions.renew_after_fork()
+        del client
+        gc.collect()
+        for _ in range(10):  # what the loop would close by itself it would have closed by then
+            await asyncio.sleep(0)
+        connector = _inherited.pop()
+        assert connector is not None
+        was_closed = connector.closed
+        await connector.close()
+        return was_closed
+
+    assert not asyncio.run(main())
 
 
 # being closed and forgotten
@@ -350,6 +373,28 @@ def test_the_loop_serves_others_while_a_large_body_is_sent(server: Recorder):
     assert 5 < turns
 
 
+def test_one_of_several_requests_may_be_cancelled_by_itself():
+    """The others end as well: nobody waits for their results any more."""
+    ended: list[str] = []
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    async def waiting() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("waiting")
+
+    async def main() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await together_async([waiting, cancelled], 2)
+
+        assert ["waiting"] == ended
+
+    asyncio.run(main())
+
+
 # the library below
 
 
@@ -367,6 +412,29 @@ def test_aiohttp_sends_nothing_twice_on_its_own(server: Recorder):
     asyncio.run(main())
 
     assert 2 == len(server.requests)
+
+
+def test_what_had_arrived_before_a_cut_is_read(server: Recorder):
+    """Aiohttp itself gives nothing more once the connection is lost."""
+    server.play([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Do.CLOSE])
+    chunks: list[bytes] = []
+
+    async def main() -> None:
+        async with make(server) as client:
+            incoming = await client._transport.open("GET", server.url, "x", headers={})
+            await until(incoming._response.content.exception)
+            with pytest.raises(errors.ConnectionFailedError, match="cut"):
+                await _collect(incoming.chunks(), chunks)
+            await incoming.close()
+
+    asyncio.run(main())
+
+    assert [b"abc"] == chunks
+
+
+async def _collect(items: Any, kept: list[Any]) -> None:
+    async for item in items:
+        kept.append(item)  # noqa: PERF401 - what came before an error is kept
 
 
 def test_without_aiohttp_the_error_names_the_extra(monkeypatch):

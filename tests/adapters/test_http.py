@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -278,6 +279,15 @@ def test_connecting_may_take_too_long(connecting: Callable[..., Any]):
         for one in waiting:
             one.close()
     assert "connect" == caught.value.phase
+
+
+def test_the_time_for_connecting_bounds_nothing_else(connecting, server: Recorder):
+    """A server that has been reached may take longer for its answer."""
+    server.play([lambda: sleep(0.3), OK])
+
+    transport = connecting(connect_timeout=0.1, read_timeout=30)
+
+    assert b'{"ok": true}' == fetch(transport, server)
 
 
 def test_sending_may_take_too_long(transport: Any, server: Recorder):

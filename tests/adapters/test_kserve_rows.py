@@ -14,6 +14,7 @@ from adapters._results import Tensors
 from adapters.emulator import Emulator
 from adapters.errors import InvalidResponseError
 from tests.adapters.flavours import Together
+from tests.adapters.recorder import Recorder, answer
 
 ROW = [1.0, 2.0, 3.0, 4.0]
 
@@ -102,6 +103,23 @@ def test_calls_share_a_request_where_that_is_asked_for(emulator: Emulator, flavo
     assert {"y": [[2.0, 4.0, 6.0, 8.0]]} == first.outputs
     assert {"y": [[20.0, 40.0, 60.0, 80.0]]} == second.outputs
     assert 2 == len(emulator.log())
+
+
+def test_calls_of_two_kinds_at_once_are_two_requests(server: Recorder, flavour: str):
+    """Each is answered by itself."""
+    server.play(
+        answer({"outputs": [{"name": "y", "datatype": "INT64", "shape": [1], "data": [1]}]})
+    )
+    options: dict[str, Any] = {"base_url": server.url, "max_batch_size": 2, "batch_timeout": 0.05}
+
+    Together(flavour, ovms, batch_operations=["infer"], **options)(
+        lambda client: client.infer("m", {"x": [[1]]}),
+        lambda client: client.infer("m", {"x": [[1, 2]]}),
+    )
+
+    assert [[1, 1], [1, 2]] == sorted(
+        request.json["inputs"][0]["shape"] for request in server.requests
+    )
 
 
 def test_a_text_goes_with_every_other_text_and_nothing_else_does():
