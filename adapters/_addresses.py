@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from resilience._rules import fail
 
-__all__ = ["an_address", "checked_address"]
+__all__ = ["an_address", "checked_address", "complete_address"]
 
 _RULE = "must be an address such as https://host/v1"
 _UNSENDABLE = re.compile(r"[\s\x00-\x20\x7f\ud800-\udfff]")
@@ -26,6 +28,16 @@ def checked_address(setting: str, url: Any) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         fail(setting, "must have no password, query or fragment", "<hidden>")
     return url.rstrip("/")
+
+
+@lru_cache(maxsize=1024)
+def complete_address(setting: str, url: str, normalize: Callable[[str], str] | None) -> str:
+    """Return the address of a server as a client's own `base_url` would be understood.
+
+    Raises:
+        SettingsError: see `checked_address`.
+    """
+    return checked_address(setting, url if normalize is None else normalize(url))
 
 
 def an_address(value: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters._addresses import complete_address
 from adapters._build import merged_headers
 from adapters._exchange import Exchange
 from adapters._failures import error_from_status, redirect_error
@@ -45,7 +46,11 @@ class AttemptParts:
         """Begin an attempt, and return what the transport has to send."""
         exchange.begin(lease)
         request = exchange.request
-        base_url = request.base_url or lease.base_url or self._setup.base_url
+        base_url = request.base_url or self._setup.base_url
+        if lease.base_url and not request.base_url:
+            setting = f"entry {lease.name!r}: base_url"
+            normalize = self._setup.provider.normalize_url
+            base_url = complete_address(setting, lease.base_url, normalize)
         if self._setup.provider.relocate is not None:
             base_url = self._setup.provider.relocate(self._setup, base_url, request.path)
         return {

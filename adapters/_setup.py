@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self, TypeVar
 
-from adapters._addresses import checked_address
+from adapters._addresses import checked_address, complete_address
 from adapters._build import checked_headers
 from adapters._provider import OwnSetting, Provider
 from resilience import Settings
@@ -124,9 +124,9 @@ def _base_url(provider: Provider, given: str | None) -> str:
     found: Any = given
     if found is None:
         found = _from_environment(provider.base_url_variables) or provider.base_url
-    if provider.normalize_url is not None and isinstance(found, str):
-        found = provider.normalize_url(found)
-    return checked_address("base_url", found)
+    if not isinstance(found, str):
+        return checked_address("base_url", found)
+    return complete_address("base_url", found, provider.normalize_url)
 
 
 def _own(name: str, setting: OwnSetting, more: Mapping[str, Any]) -> Any:

@@ -89,7 +89,9 @@ class KeyChoice(KeyStatistics):
     def explain(self) -> str:
         """Return the settings as text; nothing of the keys."""
         strategy = self._strategy if isinstance(self._strategy, str) else "your own"
-        text = f"{len(self._members)} entries of {self.name!r}, strategy {strategy}"
+        count = len(self._members)
+        entries = "1 entry" if count == 1 else f"{count} entries"
+        text = f"{entries} of {self.name!r}, strategy {strategy}"
         return f"{text}, waits for a key" if self._wait else text
 
     @property

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import adapters
-from adapters import errors, openai
+from adapters import errors, openai, tgi
 from adapters._http import Transport
 from adapters._http_async import AsyncTransport
 from adapters.errors import AdapterError, MissingKeyError, SettingsError
@@ -351,6 +351,33 @@ def test_an_entry_may_be_a_server_of_its_own(make, server: Recorder):
         assert "replica" == client.chat(MODEL, "Hi").key_name
 
     assert "authorization" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize(("module", "ending"), [(openai, "/"), (tgi, ""), (tgi, "/")])
+def test_the_address_of_an_entry_is_read_as_that_of_a_client(
+    make, server: Recorder, module: Any, ending: str
+):
+    """A slash at its end, and a version that each path has already, do no harm."""
+    pool = KeyPool()
+    pool.add("replica", None, base_url=server.url + ending)
+    server.play(chat_answer())
+
+    with make(module, keys=pool) as client:
+        client.chat(*[MODEL] * (module is openai), "Hi")
+
+    assert ["/v1/chat/completions"] == [request.path for request in server.requests]
+
+
+def test_an_entry_whose_address_is_none_is_named(make):
+    """At the first call with it, and no attempt is repeated."""
+    pool = KeyPool()
+    pool.add("replica", None, base_url="localhost:8000")
+
+    with make(openai, keys=pool, name="lost") as client:
+        with pytest.raises(SettingsError, match="entry 'replica': base_url must be an address"):
+            client.chat(MODEL, "Hi")
+
+        assert 0 == client.get_stats()["retries"]
 
 
 def test_a_key_that_no_header_can_carry_is_set_aside(make, server: Recorder):

@@ -53,6 +53,13 @@ def test_the_layers_are_listed_outermost_first():
     ] == text.splitlines()[:7]
 
 
+def test_one_entry_is_not_several():
+    """Of a pool with a single key the line says so."""
+    ask = KeyPool("made up", name="pool")(lambda api_key: api_key)
+
+    assert "1. key_pool: 1 entry of 'pool', strategy round-robin" in explain(ask)
+
+
 def test_the_kind_of_function_is_named(run):
     """It decides how the layers work."""
 
