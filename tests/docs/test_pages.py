@@ -34,6 +34,23 @@ def test_python_blocks_run(page: Page):
         exec(compile(source, page.path, "exec"), namespace)  # noqa: S102 - our own pages
 
 
+@pytest.mark.parametrize("place", ["docs/index.md", "mkdocs.yml"])
+def test_every_page_can_be_found(place: str):
+    """The front page and the navigation of the site lead to each."""
+    text = (ROOT / place).read_text("utf-8")
+    found = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+
+    assert set() == {page for page in found - {"index.md"} if page not in text}
+
+
+def test_the_readme_leads_to_every_way_of_doing_a_thing():
+    """Each page of the how-to guides is one click away."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    guides = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/how-to/*.md")]
+
+    assert [] == [guide for guide in guides if guide not in text]
+
+
 @each(PAGES)
 def test_commands_exist(page: Page):
     """Each `make` target, command of `python -m adapters` and extra that a page names is there."""
