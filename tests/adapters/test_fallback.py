@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Iterator
@@ -51,11 +52,13 @@ def servers() -> Iterator[list[Emulator]]:
         yield [first, second]
 
 
-def clients(servers: list[Emulator], **settings: Any) -> list[openai.Client]:
+def clients(
+    servers: list[Emulator], kind: Any = openai.Client, **settings: Any
+) -> list[openai.Client]:
     """A client of each server, without patience."""
     settings = {"max_retries": 0, **settings}
     return [
-        openai.Client(keys=each.keys(), base_url=each.base_url(), name=f"openai-{n}", **settings)
+        kind(keys=each.keys(), base_url=each.base_url(), name=f"openai-{n}", **settings)
         for n, each in enumerate(servers)
     ]
 
@@ -273,3 +276,34 @@ def test_when_no_stream_can_be_opened_the_error_says_so(servers: list[Emulator])
 def test_it_stands_in_the_package():
     """`from adapters import fallback`."""
     assert fallback is adapters.fallback
+
+
+def test_clients_that_are_awaited(servers: list[Emulator]):
+    """Calls and streams go on as well; a stream that is left early gives everything back."""
+    servers[0].script(["503"])
+    expected = servers[1].expected_answer("Say hello")
+
+    async def main() -> None:
+        first, second = clients(servers, openai.AsyncClient)
+        ask = fallback([partial(each.chat, "gpt-4o-mini") for each in (first, second)])
+        open_stream = fallback([partial(each.stream, "gpt-4o-mini") for each in (first, second)])
+
+        assert expected == (await ask("Say hello")).text
+        async with open_stream("Say hello") as stream:
+            texts = [event.text async for event in stream]
+        assert expected == "".join(texts) == stream.text
+        async with open_stream("Say hello") as stream:
+            await anext(stream)
+            assert 1 == second.queue.active
+        assert (0, 0) == (first.queue.active, second.queue.active)
+
+        servers[1].script(["503"])
+        with pytest.raises(OverloadedError, match="503"):
+            await ask("Say hello")
+        with pytest.raises(OverloadedError, match="503"):
+            async with open_stream("Say hello") as stream:
+                await anext(stream)
+        await first.aclose()
+        await second.aclose()
+
+    asyncio.run(main())
