@@ -16,7 +16,7 @@ from typing import Any
 from resilience import _clock
 from resilience._batch_items import Item, ThreadItem
 from resilience._batch_run import Batch
-from resilience._batch_state import BatchState
+from resilience._batch_state import BatchState, LoopCall, LoopTimer
 from resilience._context import deadlines
 from resilience._core.batch import Flush
 from resilience._switches import disabled_features
@@ -75,7 +75,7 @@ class Collector(BatchState):
             self._forget(old)
         if loop is not None and self._last_loop() is not loop:
             self._last_loop = weakref.ref(loop)
-            self._drop_closed_loops()
+            self.drop_closed_loops()
         return self._open.setdefault(key, Batch(self, key, loop))
 
     def _see_to(self, batch: Batch) -> None:
@@ -87,7 +87,8 @@ class Collector(BatchState):
             return
         if batch.loop is not None:
             seconds = max(0.0, due - _clock.now())
-            batch.timer = _clock.call_later(batch.loop, seconds, lambda: self._on_time(batch))
+            call = LoopCall(self, batch.loop, lambda: self._on_time(batch))
+            batch.timer = LoopTimer(_clock.call_later(batch.loop, seconds, call))
         elif leader.has_thread:
             leader.wake()
         else:

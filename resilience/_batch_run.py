@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from resilience import _clock
 from resilience._batch_results import answers_of, failures, lost, may_split, unlisted
 from resilience._batch_scene import scene
+from resilience._batch_state import LoopCall
 from resilience._core.batch import BatchMachine
 from resilience._waiters import Waiter, running_loop
 from resilience.errors import MissingResultError
@@ -91,7 +92,9 @@ class Batch:
             self._start_task()
         else:
             try:
-                self.loop.call_soon_threadsafe(self._start_task)
+                self._collector.began(self)
+                call = LoopCall(self._collector, self.loop, self._start_task)
+                self.loop.call_soon_threadsafe(call)
             except RuntimeError:  # the loop is closed: nobody will ever run it
                 self.end(asyncio.CancelledError())
         self.runner = None  # it is in other hands now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from resilience._workers import Run, Workers
 if TYPE_CHECKING:
     from resilience._batch_run import Batch
 
-__all__ = ["BatchState"]
+__all__ = ["BatchState", "LoopCall", "LoopTimer"]
 
 Function = Callable[..., Any]
 
@@ -86,7 +87,7 @@ class BatchState:
         self._workers.submit(run, self.options.most_workers)
 
     def began(self, batch: Batch) -> None:
-        """Keep a batch that runs as a task: a loop holds its tasks weakly."""
+        """Keep a batch that its loop runs, or is about to: a loop holds its tasks weakly."""
         self._running.add(batch)
 
     def ended(self, batch: Batch) -> list[Waiter]:
@@ -120,8 +121,10 @@ class BatchState:
         if self._open.get(batch.key) is batch:
             self._open.pop(batch.key, None)
 
-    def _drop_closed_loops(self) -> None:
+    def drop_closed_loops(self) -> None:
         """Give up what waits in loops that were closed: nobody will ever run it."""
+        if self._is_mid_step():  # the garbage collector's: the next loop that comes does it
+            return
         with self._lock:
             batches = [*self._waiting, *self._running]
             gone = [each for each in batches if each.loop is not None and each.loop.is_closed()]
@@ -130,3 +133,41 @@ class BatchState:
                     self._take(batch, "explicit", _clock.now(), None)
         for batch in gone:
             batch.end(asyncio.CancelledError())
+
+
+class LoopCall:
+    """A call that a loop is going to make for a batch.
+
+    A loop that is closed drops its calls: who waits there hears of it by the end of this object.
+    """
+
+    __slots__ = ("_call", "_loop", "_state")
+
+    def __init__(
+        self, state: BatchState, loop: asyncio.AbstractEventLoop, call: Callable[[], object]
+    ) -> None:
+        self._state = state
+        self._loop = loop
+        self._call = call
+
+    def __call__(self) -> None:
+        self._call()
+
+    def __del__(self) -> None:
+        if self._loop.is_closed():
+            self._state.drop_closed_loops()
+
+
+class LoopTimer:
+    """A timer of a loop, which is not kept alive: the loop does that until it is closed."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: _clock.Handle) -> None:
+        self._handle = weakref.ref(handle)
+
+    def cancel(self) -> None:
+        """Make sure that it does not run any more; only in the loop's own thread."""
+        handle = self._handle()
+        if handle is not None:
+            handle.cancel()

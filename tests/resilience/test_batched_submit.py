@@ -23,6 +23,7 @@ from resilience import (
 from resilience._timers import timers
 from resilience.testing import FakeClock
 from tests.support.batches import Recorded
+from tests.support.bodies import as_coroutine_function
 from tests.support.programs import run_program
 
 # -- submit ----------------------------------------------------------------------------------
@@ -395,6 +396,45 @@ def test_a_closed_loop_is_forgotten(fetch):
     del future
     gc.collect()
     assert loop() is None
+
+
+def submit_in(loop, function):
+    """Submit a call in a loop that does not go on after it."""
+
+    async def submit():
+        return function.submit(1)
+
+    return loop.run_until_complete(submit())
+
+
+def test_the_end_of_a_loop_ends_what_waits_there():
+    """At once, without any further call: a thread that waits for the future is not left behind."""
+    slow = batched(batch_timeout=60)(as_coroutine_function(list))
+    loop = asyncio.new_event_loop()
+    future = submit_in(loop, slow)
+    loop.close()
+
+    with pytest.raises(MissingResultError, match="its batch ended with CancelledError"):
+        future.result(timeout=0)
+    assert 0 == slow.batcher.waiting
+
+
+def test_the_end_of_a_loop_ends_what_was_to_run_there():
+    """Also where somebody has flushed it from elsewhere, and waits for that."""
+    slow = batched(batch_timeout=60)(as_coroutine_function(list))
+    loop = asyncio.new_event_loop()
+    future = submit_in(loop, slow)
+
+    async def main():
+        flushing = asyncio.ensure_future(slow.flush())
+        await asyncio.sleep(0)
+        loop.close()
+        await flushing
+
+    asyncio.run(main())
+
+    with pytest.raises(MissingResultError, match="its batch ended with CancelledError"):
+        future.result(timeout=0)
 
 
 def test_flush_reaches_other_loops(fetch):
