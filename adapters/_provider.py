@@ -104,6 +104,8 @@ class Provider:
         dialect: Its way to speak OpenAI's dialect, where it does.
         span_operations: Names of operations in spans (`gen_ai.operation.name`), where they differ
             from those that most APIs have.
+        describe_span: For an API without models, name and attributes of the span of a request, in
+            place of the conventions for models.
     """
 
     name: str
@@ -128,3 +130,4 @@ class Provider:
     errors: ErrorTable = field(default_factory=ErrorTable)
     dialect: Dialect = field(default_factory=Dialect)
     span_operations: Mapping[str, str] = field(default_factory=dict[str, str])
+    describe_span: Callable[[Request], tuple[str, Mapping[str, Any]]] | None = None

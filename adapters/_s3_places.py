@@ -11,14 +11,24 @@ from collections.abc import Generator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from adapters._flows import Ask, Asks
-from adapters._messages import Reply
+from adapters._messages import Reply, Request
 from adapters._setup import Setup
 from adapters.errors import AdapterError
 from resilience import _clock
 
-__all__ = ["asked", "bucket_in", "knowledge", "learn", "now", "region_of", "relocate"]
+__all__ = [
+    "asked",
+    "bucket_in",
+    "describe_span",
+    "knowledge",
+    "learn",
+    "now",
+    "region_of",
+    "relocate",
+]
 
 R = TypeVar("R")
 
@@ -39,6 +49,16 @@ _MOST_BUCKETS = 1_000  # whose regions are remembered
 def bucket_in(path: str) -> str:
     """Return the bucket of a path, as it is written there."""
     return re.split("[/?]", path, maxsplit=1)[0]
+
+
+def describe_span(request: Request) -> tuple[str, dict[str, str]]:
+    """Return name and attributes of the span of a request; no key of an object is among them.
+
+    Source: the semantic conventions of OpenTelemetry for object stores, "AWS S3".
+    """
+    attributes = {"rpc.system": "aws-api", "rpc.service": "S3", "rpc.method": request.operation}
+    bucket = unquote(bucket_in(request.path))
+    return f"S3/{request.operation}", attributes | ({"aws.s3.bucket": bucket} if bucket else {})
 
 
 def region_of(setup: Setup, base_url: str, path: str) -> str:

@@ -1,4 +1,6 @@
-"""How a call of a client shows in spans and statistics: the GenAI conventions of OpenTelemetry.
+"""How a call of a client shows in spans and statistics: by the conventions of OpenTelemetry.
+
+Those are the ones for models (GenAI), but for APIs that have none.
 
 Nothing that a prompt, an answer or a key holds gets there.
 """
@@ -28,16 +30,20 @@ _OPERATIONS = {
 def describe_call(base_url: str, exchange: Exchange, *, streams: bool) -> SpanDescription:
     """Return how the span of this call begins."""
     request, provider = exchange.request, exchange.provider
+    address = urlsplit(request.base_url or base_url)
+    place: dict[str, Any] = {"server.address": address.hostname}
+    if address.port is not None:
+        place["server.port"] = address.port
+    if provider.describe_span is not None:
+        name, own = provider.describe_span(request)
+        return SpanDescription(name=name, is_client=True, attributes={**own, **place})
     own_name = provider.span_operations.get(request.operation)
     operation = own_name or _OPERATIONS.get(request.operation, request.operation)
-    address = urlsplit(request.base_url or base_url)
     attributes: dict[str, Any] = {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": provider.otel_name or provider.name,
-        "server.address": address.hostname,
+        **place,
     }
-    if address.port is not None:
-        attributes["server.port"] = address.port
     if request.model is not None:
         attributes["gen_ai.request.model"] = request.model
     if streams:

@@ -23,7 +23,7 @@ from adapters._provider import OwnSetting, Provider
 from adapters._s3_client import S3Client, region_rule
 from adapters._s3_credentials import credentials, secrets_of
 from adapters._s3_errors import S3_ERRORS
-from adapters._s3_places import relocate
+from adapters._s3_places import describe_span, relocate
 from adapters._s3_signing import sign
 
 __all__ = [
@@ -64,6 +64,7 @@ _PROVIDER = Provider(
         "region": OwnSetting(variables=("AWS_REGION", "AWS_DEFAULT_REGION"), rule=region_rule)
     },
     errors=S3_ERRORS,
+    describe_span=describe_span,
 )
 
 

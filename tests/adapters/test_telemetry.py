@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, get_tracer
 
+from adapters import s3
 from adapters._exchange import CallOptions, Exchange
 from adapters._messages import Request, Usage
 from adapters._telemetry import count_usage, describe_call
@@ -65,6 +66,24 @@ def test_what_is_known_at_the_start_is_an_attribute(
     }
 
     assert common | expected == describe_call(base_url, exchange(), streams=streams).attributes
+
+
+def test_what_has_no_models_has_other_conventions():
+    """The bucket is told, the key of an object is not."""
+    request = Request(operation="get", method="GET", path="a%20b/secret/key?x")
+    described = Exchange(s3.Client.provider, request, CallOptions({}, None))
+
+    description = describe_call("http://127.0.0.1:9000", described, streams=False)
+
+    expected = {
+        "rpc.system": "aws-api",
+        "rpc.service": "S3",
+        "rpc.method": "get",
+        "aws.s3.bucket": "a b",
+        "server.address": "127.0.0.1",
+        "server.port": 9000,
+    }
+    assert ("S3/get", expected) == (description.name, description.attributes)
 
 
 def test_tokens_are_counted_by_model():
