@@ -237,7 +237,7 @@ class RetryLayer(BaseLayer):
     def worst_case(self) -> tuple[int, float, float]:
         """Return the most attempts, and the most seconds of back-off: computed, and with hints."""
         policy, backoff = self._options.policy, self._options.policy.backoff
-        computed = sum(backoff.delay(n + 1, 0.0) for n in range(policy.max_retries))
+        computed = backoff.longest(policy.max_retries)
         limit = math.inf if policy.max_elapsed is None else policy.max_elapsed
         longest = policy.max_retries * backoff.maximum
         return policy.max_retries + 1, min(computed, limit), min(longest, limit)

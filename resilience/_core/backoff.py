@@ -31,6 +31,20 @@ class Backoff:
             grown = self.maximum if self.initial else 0.0
         return min(self.maximum, grown) * (1 - self.jitter * random)
 
+    def longest(self, retries: int) -> float:
+        """Return the seconds before so many retries together, without jitter.
+
+        As soon as the delays grow no more, the others are not counted one by one: whoever wants
+        no limit writes a very large number.
+        """
+        total = 0.0
+        for retry in range(1, retries + 1):
+            delay = self.delay(retry, 0.0)
+            if delay in (0.0, self.maximum) or self.factor == 1:
+                return total + delay * (retries - retry + 1)
+            total += delay
+        return total
+
     def after_hint(self, hint: float, random: float) -> float:
         """Return the delay for a server that asked to wait `hint` seconds, at most `maximum`.
 

@@ -54,6 +54,22 @@ def test_no_delay_stays_no_delay(retry):
     assert 0 == Backoff(initial=0).delay(retry, 0.5)
 
 
+@given(backoffs, st.integers(0, 60))
+def test_the_longest_delays_are_those_without_jitter(backoff, retries):
+    """All of them together, as if they were added one by one."""
+    one_by_one = math.fsum(backoff.delay(n + 1, 0.0) for n in range(retries))
+
+    assert one_by_one == pytest.approx(backoff.longest(retries))
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_number_of_retries_without_end_is_not_counted_to(factor):
+    """A program that means "no limit" writes a large number, and may ask what it would take."""
+    expected = {1: 1e15, 2: 63 + (1e15 - 6) * 60}
+
+    assert expected[factor] == Backoff(factor=factor).longest(10**15)
+
+
 @given(backoffs, st.integers(1, 5_000), chance)
 def test_jitter_takes_at_most_its_part(backoff, retry, random):
     """A delay lies between `(1 - jitter)` of the computed one and all of it, and is finite."""
