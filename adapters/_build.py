@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from adapters._json import encode_json
+from adapters._fields import encode_fields, extra_fields
 from adapters._messages import Request
 from resilience.errors import SettingsError
 
@@ -37,15 +37,18 @@ def json_request(
 
     Every option goes into the body as it is, but for `extra_headers` and `extra_body`; the latter
     wins over all other fields.
+
+    Raises:
+        SettingsError: for what JSON cannot express; it names the field.
     """
     body = {**fields, **options}
     extra_headers = body.pop("extra_headers", None)
-    body.update(body.pop("extra_body", None) or {})
+    body.update(extra_fields(body.pop("extra_body", None)))
     return Request(
         operation=operation,
         method="POST",
         path=path,
-        body=encode_json(body),
+        body=encode_fields(body),
         headers=checked_headers(extra_headers),
         model=body.get("model"),
     )
@@ -58,8 +61,11 @@ def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         SettingsError: for what would break the request or smuggle in another header; the message
             never shows the value, which may be a secret.
     """
-    if not headers:
+    if headers is None:
         return {}
+    given: Any = headers
+    if not isinstance(given, Mapping):
+        raise _refused("extra_headers", "must be a mapping of names to texts")
     for name, value in headers.items():
         if not _matches(_NAME, name):
             raise _refused("extra_headers", "must have names of letters, digits and hyphens")
@@ -114,6 +120,9 @@ def relative_path(path: str, params: Mapping[str, Any] | None = None) -> str:
     Raises:
         SettingsError: for an address with a host: the key would be sent there.
     """
+    given: Any = path
+    if not isinstance(given, str):
+        raise _refused("path", "must be a text")
     if urlsplit(path).scheme or path.startswith("//"):
         raise _refused("path", "must be relative to base_url, without a host")
     path = quote(path.lstrip("/"), safe=_SENDABLE)

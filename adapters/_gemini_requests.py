@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from adapters._build import checked_headers, json_request, relative_path
+from adapters._fields import path_part
 from adapters._flows import Ask, Flow
 from adapters._gemini_answers import parse_embeddings, parse_models
 from adapters._gemini_messages import as_contents, as_conversation
@@ -20,6 +20,7 @@ from adapters._openai_style import Messages, joined_embeddings, refuse_stream
 from adapters._pages import checked_cursor, joined_models
 from adapters._results import Embeddings, Models
 from adapters._setup import Setup
+from resilience._rules import fail
 from resilience.settings import reject_unknown
 
 __all__ = [
@@ -144,7 +145,7 @@ def _post(
 
 
 def _path(setup: Setup, model: str, method: str) -> str:
-    return f"{_version(setup)}/{quote(_resource(model), safe='/@')}:{method}"
+    return f"{_version(setup)}/{path_part('model', _resource(model), safe='/@')}:{method}"
 
 
 def _version(setup: Setup) -> str:
@@ -154,6 +155,9 @@ def _version(setup: Setup) -> str:
 
 
 def _resource(model: str) -> str:
+    given: Any = model
+    if not isinstance(given, str) or not given:
+        fail("model", "must be the name of a model", given)
     return model if "/" in model else f"models/{model}"
 
 

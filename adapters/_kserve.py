@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from adapters._build import checked_headers
 from adapters._failures import ErrorTable, read_answer
+from adapters._fields import encode_fields, extra_fields, path_part
 from adapters._flows import Ask, Flow, one
-from adapters._json import encode_json, is_object, word_or_none
+from adapters._json import is_object, word_or_none
 from adapters._messages import Reply, Request, sent_as
 from adapters._results import Tensors
 from adapters._tensors import Tensor, as_array, as_nested, encode_tensor, is_array
@@ -25,8 +25,8 @@ _LENGTH = "inference-header-content-length"
 
 def model_path(root: str, model: str, version: object) -> str:
     """Return the path of a model, or of one of its versions."""
-    path = f"{root}/models/{quote(model, safe='')}"
-    return path if version is None else f"{path}/versions/{quote(str(version), safe='')}"
+    path = f"{root}/models/{path_part('model', model)}"
+    return path if version is None else f"{path}/versions/{path_part('version', str(version))}"
 
 
 def infer(
@@ -67,7 +67,7 @@ def _request(
 ) -> Request:
     body: dict[str, Any] = {**options}
     headers = checked_headers(body.pop("extra_headers", None))
-    extra = body.pop("extra_body", None) or {}
+    extra = extra_fields(body.pop("extra_body", None))
     blobs: list[bytes] = []
     body["inputs"] = [_written(tensor, blobs, as_bytes=as_bytes) for tensor in tensors]
     if outputs is not None:
@@ -75,7 +75,7 @@ def _request(
         body["outputs"] = [{"name": name, "parameters": wanted} for name in outputs]
     elif as_bytes:
         body["parameters"] = {"binary_data_output": True, **(body.get("parameters") or {})}
-    front = encode_json({**body, **extra})
+    front = encode_fields({**body, **extra})
     if blobs:
         headers = {"Inference-Header-Content-Length": str(len(front)), **headers}
     return Request(

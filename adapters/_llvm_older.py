@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
-from urllib.parse import quote
 
 from adapters._build import json_request
+from adapters._fields import path_part, texts_of
 from adapters._flows import Ask, Flow, one
 from adapters._json import is_object, word_or_none
 from adapters._messages import Reply, Request, sent_as
@@ -76,7 +76,7 @@ def batch_infer_flow(
 ) -> Flow[Tensors]:
     """Let a model work on several values at once; the output has one result for each, in order."""
     _check_dialect(setup, "llvm")
-    request = _request(model, "batch_infer", {"inputs": values}, options)
+    request = _request(model, "batch_infer", {"inputs": texts_of("values", values)}, options)
     return (yield from one(Ask(request, partial(_parse_batch, model, len(values)))))
 
 
@@ -87,7 +87,7 @@ def _request(
     extra = {name: parameters.pop(name, None) for name in ("extra_headers", "extra_body")}
     parameters.update(parameters.pop("parameters", None) or {})
     body = {**fields, "parameters": parameters} if parameters else fields
-    path = f"models/{quote(model, safe='')}/{route}"
+    path = f"models/{path_part('model', model)}/{route}"
     return replace(json_request("infer", path, body, extra), model=model)
 
 

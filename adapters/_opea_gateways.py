@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters._build import json_request
 from adapters._failures import ErrorTable
+from adapters._fields import path_part
 from adapters._json import is_list, is_object, word_or_none
 from adapters._messages import Reply, Request, sent_as
 from adapters._openai_answers import parse_chat, parse_completions
@@ -81,7 +82,7 @@ def build_chatqna(
     refuse_stream(options, "stream_chatqna()")
     # A gateway streams unless it is told not to.
     fields = {"messages": messages, "stream": False}
-    return post(setup, "chatqna", f"v1/{gateway}", fields, options)
+    return post(setup, "chatqna", f"v1/{path_part('gateway', gateway, safe='/')}", fields, options)
 
 
 def build_chatqna_stream(
@@ -89,7 +90,13 @@ def build_chatqna_stream(
 ) -> Request:
     """Ask an application, piece by piece; as `chatqna`, but for the result."""
     fields = {"messages": messages}
-    return post(setup, "chatqna", f"v1/{gateway}", fields, {**options, "stream": True})
+    return post(
+        setup,
+        "chatqna",
+        f"v1/{path_part('gateway', gateway, safe='/')}",
+        fields,
+        {**options, "stream": True},
+    )
 
 
 def build_chat(

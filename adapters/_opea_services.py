@@ -9,9 +9,10 @@ from typing import Any
 
 from adapters._build import checked_headers
 from adapters._failures import ErrorTable, load_json
+from adapters._fields import encode_value, extra_fields, texts_of
 from adapters._flows import Ask, Flow, one
 from adapters._http import encode_form
-from adapters._json import encode_json, is_list, is_object
+from adapters._json import is_list, is_object
 from adapters._messages import Reply, Request, sent_as
 from adapters._opea_gateways import address_of, post
 from adapters._openai_answers import parse_embeddings
@@ -59,7 +60,7 @@ def opea_rerank_flow(
     """Judge how well each of some documents fits a query; all of them, unless `top_n` is given."""
     fields: dict[str, Any] = {
         "input": query,
-        "retrieved_docs": [{"text": text} for text in documents],
+        "retrieved_docs": [{"text": text} for text in texts_of("documents", documents)],
         "top_n": len(documents),  # the service gives one where nobody says how many
     }
     request = post(setup, "rerank", "v1/reranking", fields, options)
@@ -145,10 +146,11 @@ def build_ingest(
     if (files is None) == (links is None):
         fail("files", "must be given, or links, and not both", "both" if files else "neither")
     headers = checked_headers(options.pop("extra_headers", None))
-    extra = options.pop("extra_body", None) or {}
+    extra = extra_fields(options.pop("extra_body", None))
     fields = {**options, **extra}
     if links is not None:
-        fields["link_list"] = encode_json(list(links)).decode()
+        given = [links] if isinstance(links, str) else links
+        fields["link_list"] = encode_value("links", given).decode()
     # A part without the name of a file is a field: the service wants parts in any case.
     parts = [("files", part) for part in _as_list(files)]
     parts += [(name, (None, str(value))) for name, value in fields.items()]
@@ -168,7 +170,12 @@ def build_ingest(
 def _as_list(files: Any) -> list[Any]:
     if files is None:
         return []
-    return list(files) if is_list(files) else [files]
+    parts: list[Any] = list(files) if is_list(files) else [files]
+    for part in parts:
+        if not isinstance(part, str | bytes | bytearray | tuple) and not hasattr(part, "read"):
+            rule = "must be files, or pairs of a name and bytes; one of them, or a list"
+            fail("files", rule, type(part))
+    return parts
 
 
 def parse_ingest(payload: Any, reply: Reply) -> Info:

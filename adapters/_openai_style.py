@@ -116,7 +116,12 @@ def build_models(setup: Setup, /, **options: Any) -> Request:
 
 def as_messages(messages: Messages) -> Sequence[Mapping[str, Any]]:
     """Return messages; a plain text is one message of the user."""
-    return [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    given: Any = messages
+    if not isinstance(given, list | tuple):
+        fail("messages", "must be a text, or a list of messages", type(given))
+    return messages
 
 
 def refuse_stream(options: Mapping[str, Any], instead: str) -> None:

@@ -23,6 +23,7 @@ from adapters._setup import Setup
 from adapters._streams import EventReader, ServerSentEvent, ServerSentEvents
 from adapters._tensors import is_array
 from adapters.errors import AuthenticationError, BadRequestError, OverloadedError
+from resilience._rules import fail
 
 __all__ = [
     "OVMS_ERRORS",
@@ -109,7 +110,10 @@ def predict_flow(
         options: Those of every call; every other one goes to the API as it is.
     """
     by_name = is_object(inputs)
-    fields = {"inputs" if by_name else "instances": _plain(inputs)}
+    try:
+        fields = {"inputs" if by_name else "instances": _plain(inputs)}
+    except RecursionError:
+        fail("inputs", "must not hold themselves", type(inputs))
     request = json_request(
         "predict", f"{model_path('v1', model, version)}:predict", fields, options
     )

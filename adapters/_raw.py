@@ -11,9 +11,10 @@ from typing import Any
 
 from adapters._build import checked_headers, checked_method, relative_path
 from adapters._failures import ErrorTable, error_inside, load_json
+from adapters._fields import encode_value, extra_fields
 from adapters._flows import Ask, Flow, one
 from adapters._http import encode_form
-from adapters._json import encode_json, is_object
+from adapters._json import is_object
 from adapters._messages import Headers, Reply, Request, StreamEvent, sent_as
 from adapters._results import RawAnswer
 from adapters._setup import Setup
@@ -43,13 +44,15 @@ def build_raw(
     """
     reject_unknown(options, ("extra_body", "extra_headers"), "request")
     form = data is not None or files is not None
-    if options.get("extra_body"):
-        json = {**(json or {}), **options["extra_body"]}
+    if extra := extra_fields(options.get("extra_body")):
+        if not is_object(json or {}):
+            fail("json", "must be an object where there is an extra_body", type(json))
+        json = {**(json or {}), **extra}
     if form and json is not None:
         fail("json", "cannot be sent beside data or files", type(json))
     body, kind = encode_form(data, files) if form else (None, None)
     if json is not None:
-        body, kind = encode_json(json), "application/json"
+        body, kind = encode_value("json", json), "application/json"
     return Request(
         operation="request",
         method=checked_method(method),

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from resilience._rules import fail
 
-__all__ = ["FileOrPath", "chunks_of", "source", "target"]
+__all__ = ["FileOrPath", "check_target", "chunks_of", "source", "target"]
 
 FileOrPath = str | os.PathLike[str] | BinaryIO
 
@@ -28,17 +28,27 @@ def source(path_or_file: FileOrPath) -> Generator[tuple[BinaryIO, int]]:
         yield file, os.fstat(file.fileno()).st_size
 
 
+def check_target(path_or_file: Any) -> None:
+    """Refuse what cannot be written to, before anything is fetched."""
+    is_path = isinstance(path_or_file, str | os.PathLike)
+    if not is_path and not hasattr(path_or_file, "write"):
+        fail("path_or_file", "must be a path or a binary file", type(path_or_file))
+
+
 @contextmanager
 def target(path_or_file: FileOrPath) -> Generator[BinaryIO]:
     """Give a file to write; at a path it shows once all is written, and not if anything fails."""
     if not isinstance(path_or_file, str | os.PathLike):
-        if not hasattr(path_or_file, "write"):
-            fail("path_or_file", "must be a path or a binary file", type(path_or_file))
         yield path_or_file
         return
     path = Path(path_or_file)
-    # Beside its place, so that it can be moved there in one step.
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    if path.exists() and not path.is_file():  # a pipe or a device stays where it is
+        with path.open("wb") as file:
+            yield file
+        return
+    # Beside its place, so that it can be moved there in one step; its name is short enough for any
+    # folder that takes the other one.
+    unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with unfinished.open("xb") as file:
             yield file

@@ -17,6 +17,7 @@ from adapters._s3_places import asked
 from adapters._s3_requests import (
     encoded,
     object_headers,
+    object_path,
     range_header,
     request,
 )
@@ -132,7 +133,10 @@ def put(
 def _in_memory(body: object) -> bytes:
     """Return the bytes of a body; `bytes(5)` would be five zeros."""
     if isinstance(body, str):
-        return body.encode()
+        try:
+            return body.encode()
+        except UnicodeEncodeError:
+            fail("body", "must be a text without half a surrogate pair", body)
     if not isinstance(body, bytes | bytearray | memoryview):
         rule = "must be bytes or a text (`upload` takes files)"
         fail("body", rule, f"<{type(body).__name__}>")
@@ -163,8 +167,8 @@ def copy(
         version_id: A version of the source other than the newest.
         extra_headers: More headers.
     """
-    source = f"{encoded(bucket)}/{encoded(key, keep='/')}"
-    version = f"?versionId={encoded(version_id)}" if version_id is not None else ""
+    source = object_path(bucket, key)
+    version = f"?versionId={encoded(version_id, 'version_id')}" if version_id is not None else ""
     replaces = content_type is not None or metadata is not None
     headers = object_headers(content_type, metadata) | {
         "x-amz-copy-source": source + version,

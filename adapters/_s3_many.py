@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from adapters._flows import Ask, Flow, Page, Pages
@@ -14,13 +15,14 @@ from adapters._results import RawAnswer
 from adapters._s3_answers import parse_buckets, parse_deleted_many, parse_page, reading
 from adapters._s3_errors import S3_ERRORS
 from adapters._s3_places import asked, bucket_in
-from adapters._s3_requests import TELLING, delete_many_body, encoded, request
+from adapters._s3_requests import TELLING, delete_many_body, encoded, is_count, request
 from adapters._s3_results import Buckets, DeletedMany, Listed
 from adapters._setup import Setup
+from resilience._rules import fail
 
 __all__ = ["ask_raw", "buckets", "delete_many", "list_objects"]
 
-_MOST_KEYS = 1_000  # that S3 deletes in one request
+_MOST_KEYS = 1_000  # that S3 deletes, or lists, in one request
 
 
 def buckets(setup: Setup) -> Flow[Buckets]:
@@ -65,6 +67,9 @@ def list_objects(
         page_size: How many entries one request fetches, at most 1,000 (default: the server's).
         extra_headers: More headers.
     """
+    given: Any = page_size
+    if given is not None and not (is_count(given) and 1 <= given <= _MOST_KEYS):
+        fail("page_size", f"must be a number from 1 to {_MOST_KEYS:,}", given)
     read = reading(setup, encoded(bucket), parse_page, "ListBucketResult")
     token: str | None = None
     entry: str | None = None  # a token is good for the server that has given it
@@ -104,6 +109,9 @@ def delete_many(
         `.deleted`, and `.errors` for the keys that the server did not delete.
     """
     read = reading(setup, encoded(bucket), parse_deleted_many, "DeleteResult")
+    given: Any = keys
+    if not isinstance(given, Iterable):
+        fail("keys", "must be texts", type(given))
     rest = iter([keys] if isinstance(keys, str) else keys)
     requests: list[Request] = []
     while part := list(islice(rest, _MOST_KEYS)):

@@ -21,11 +21,15 @@ __all__ = [
     "finish_body",
     "is_count",
     "object_headers",
+    "object_path",
     "range_header",
     "request",
 ]
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+# Not None: `delete("bucket", None)` has to fail, and not to delete the bucket.
+_ABSENT: Any = object()
+_ARGUMENTS = {"start-after": "start_after", "versionId": "version_id"}
 _UNRESERVED = "-_.~"  # RFC 3986, section 2.3
 # Refusals that say where the bucket is, or what time it is: they are read like an answer.
 TELLING = frozenset({301, 304, 307, 400, 403})
@@ -36,8 +40,8 @@ _UNWRITABLE = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufff
 def request(
     operation: str,
     method: str,
-    bucket: str | None = None,
-    key: str | None = None,
+    bucket: Any = _ABSENT,
+    key: Any = _ABSENT,
     *,
     query: Mapping[str, object] | None = None,
     headers: Mapping[str, str | None] | None = None,
@@ -52,27 +56,55 @@ def request(
         SettingsError: for a name that cannot be one, and for a header that would break the request.
     """
     given = {name: value for name, value in (headers or {}).items() if value is not None}
+    kind = checked_headers({"Content-Type": content_type or "application/octet-stream"})
     return Request(
         operation=operation,
         method=method,
-        path=_path(bucket, key) + _query(query or {}),
+        path=("" if bucket is _ABSENT else object_path(bucket, key)) + _query(query or {}),
         body=body,
-        content_type=content_type or "application/octet-stream",
+        content_type=kind["Content-Type"],
         headers=checked_headers(given) | checked_headers(extra_headers),
         accepts=TELLING,
         as_stored=as_stored,
     )
 
 
-def encoded(text: str, *, keep: str = "") -> str:
-    """Encode a part of an address once, as S3 signs it; letters of other scripts as UTF-8."""
-    return quote(text, safe=_UNRESERVED + keep)
+def encoded(text: Any, setting: str = "bucket", *, keep: str = "") -> str:
+    """Encode a part of an address once, as S3 signs it; letters of other scripts as UTF-8.
+
+    Raises:
+        SettingsError: unless it is a text that has UTF-8; it names the argument.
+    """
+    if not isinstance(text, str):
+        fail(setting, "must be a text", type(text))
+    try:
+        return quote(text, safe=_UNRESERVED + keep)
+    except UnicodeEncodeError:
+        fail(setting, "must be a text without half a surrogate pair", text)
+
+
+def object_path(bucket: Any, key: Any) -> str:
+    """Return the path of an object.
+
+    Raises:
+        SettingsError: for a name that cannot be one.
+    """
+    if not isinstance(bucket, str) or not bucket or "/" in bucket:
+        fail("bucket", "must be a text that is not empty, without a slash", bucket)
+    if key is _ABSENT:
+        return encoded(bucket)
+    if not isinstance(key, str) or not key:
+        fail("key", "must be a text that is not empty", key)
+    return f"{encoded(bucket)}/{encoded(key, 'key', keep='/')}"
 
 
 def object_headers(
     content_type: str | None = None, metadata: Mapping[str, str] | None = None, **more: str | None
 ) -> dict[str, str | None]:
     """Return the headers that belong to an object; `more` are others by their names."""
+    given: Any = metadata
+    if not isinstance(given, Mapping | None):
+        fail("metadata", "must be a mapping of names to texts", type(given))
     added = {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
     named = {name.replace("_", "-").title(): value for name, value in more.items()}
     return {"Content-Type": content_type, **named, **added}
@@ -121,18 +153,6 @@ def finish_body(etags: Sequence[str]) -> bytes:
     return f"{document}</CompleteMultipartUpload>".encode()
 
 
-def _path(bucket: Any, key: Any) -> str:
-    if bucket is None:
-        return ""
-    if not isinstance(bucket, str) or not bucket or "/" in bucket:
-        fail("bucket", "must be a text that is not empty, without a slash", bucket)
-    if key is None:
-        return encoded(bucket)
-    if not isinstance(key, str) or not key:
-        fail("key", "must be a text that is not empty", key)
-    return f"{encoded(bucket)}/{encoded(key, keep='/')}"
-
-
 def _query(fields: Mapping[str, object]) -> str:
     return "?" + "&".join(_pairs(fields)) if any(v is not None for v in fields.values()) else ""
 
@@ -142,7 +162,8 @@ def _pairs(fields: Mapping[str, object]) -> Iterator[str]:
         if value is True:
             yield name
         elif value is not None:
-            yield f"{name}={encoded(str(value))}"
+            text = str(value) if isinstance(value, int) else value
+            yield f"{name}={encoded(text, _ARGUMENTS.get(name, name))}"
 
 
 def _escaped(key: Any) -> str:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from adapters._flows import Ask, Asks, Flow
 from adapters._messages import Reply
 from adapters._s3_answers import parse_object, reading
-from adapters._s3_files import FileOrPath, chunks_of, source, target
+from adapters._s3_files import FileOrPath, check_target, chunks_of, source, target
 from adapters._s3_flows import get, put
 from adapters._s3_places import asked
 from adapters._s3_requests import encoded, is_count, range_header, request
@@ -118,6 +118,7 @@ def download(
         extra_headers: More headers.
     """
     size = _checked_part_size(part_size)
+    check_target(path_or_file)
     options: dict[str, Any] = {"version_id": version_id, "extra_headers": extra_headers}
     parts = _Parts(setup, bucket, key, options)
     try:

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters._build import checked_headers, json_request
 from adapters._failures import ErrorTable, load_json
+from adapters._fields import texts_of
 from adapters._flows import Ask, Flow
 from adapters._json import word_or_none
 from adapters._messages import Reply, Request, Usage, sent_as
@@ -163,6 +164,7 @@ def rank(
     top_n: int | None,
 ) -> Flow[Rankings]:
     """Be the flow of a ranking: in parts of a size, side by side, joined to one."""
+    documents = texts_of("documents", documents)
     starts = range(0, max(len(documents), 1), size)
     parts = [documents[start : start + size] for start in starts]
     asks = [Ask(build(part), partial(_counted, parse, len(part))) for part in parts]

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from adapters._build import json_request
 from adapters._failures import ErrorTable
+from adapters._fields import texts_of
 from adapters._flows import Ask, Flow
 from adapters._json import is_object
 from adapters._messages import Reply, Request
@@ -117,7 +118,9 @@ def predict_flow(
         options: Those of every call; every other one goes to the API as it is.
     """
     # The server takes two texts in a list for a pair: each input is a list of its own.
-    items = [[item] if isinstance(item, str) else list(item) for item in _pairs(inputs)]
+    items = [
+        [item] if isinstance(item, str) else [*texts_of("inputs", item)] for item in _pairs(inputs)
+    ]
     build = partial(_build, "predict", "predict", model, options)
     return (
         yield from _in_parts(setup, items, build, partial(parse_classes, model), joined_classes)
@@ -162,12 +165,12 @@ def _items(inputs: Any) -> Part:
     """Make a list of what may be one input: a text, or a list of tokens."""
     if isinstance(inputs, str):
         return [inputs]
-    items = cast("Part", inputs)
+    items = texts_of("inputs", inputs)
     return [items] if items and isinstance(items[0], int) else items
 
 
 def _pairs(inputs: Any) -> Part:
-    return [inputs] if isinstance(inputs, str | tuple) else inputs
+    return [inputs] if isinstance(inputs, str | tuple) else texts_of("inputs", inputs)
 
 
 def _build(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from math import prod
 from typing import Any, cast
 
@@ -49,6 +50,7 @@ _OF_PYTHON: Mapping[str, set[type]] = {
     "FP32": {int, float},
     "BYTES": {str, bytes},
 }
+_DEEPEST = 64  # dimensions that an array of numpy can have; a list inside itself has no end
 _WITHOUT_JSON = frozenset({"FP16", "BF16"})
 
 
@@ -122,7 +124,8 @@ def encode_tensor(name: str, value: Any, *, as_bytes: bool) -> Tensor:
     data = given.get("data")
     if is_array(data):
         return _of_array(name, data, as_bytes=as_bytes)
-    shape = tuple(given.get("shape") or _shape(name, data))
+    found = tuple(_shape(name, data))
+    shape = tuple(given.get("shape") or found)
     elements = list(_flat(data))
     if len(elements) != prod(shape):
         fail(f"inputs[{name!r}]", f"must have as many elements as {shape}", len(elements))
@@ -146,7 +149,11 @@ def _of_array(name: str, array: Any, *, as_bytes: bool) -> Tensor:
 
 def _shape(name: str, value: Any) -> Iterator[int]:
     """Give the sizes of nested lists, which must be the same at each depth."""
-    while isinstance(value, list | tuple):
+    for depth in count():
+        if not isinstance(value, list | tuple):
+            return
+        if depth == _DEEPEST:
+            fail(f"inputs[{name!r}]", f"must be nested at most {_DEEPEST} deep", type(value))
         rows = cast("Sequence[Any]", value)
         yield len(rows)
         sizes = {len(row) if isinstance(row, list | tuple) else None for row in rows}

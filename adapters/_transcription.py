@@ -9,12 +9,14 @@ from typing import Any
 
 from adapters._build import checked_headers
 from adapters._failures import ErrorTable, read_answer
+from adapters._fields import extra_fields
 from adapters._http import encode_form
 from adapters._json import count_or_0, is_object, word_or_none
 from adapters._messages import Reply, Request, Usage, sent_as
 from adapters._openai_style import refuse_stream
 from adapters._results import Transcription
 from adapters._setup import Setup
+from resilience._rules import fail
 
 __all__ = ["build_transcription", "read_transcription"]
 
@@ -30,11 +32,10 @@ def build_transcription(setup: Setup, /, model: str, file: Any = None, **options
     """
     refuse_stream(options, "request(..., stream=True)")
     headers = checked_headers(options.pop("extra_headers", None))
-    more = options.pop("extra_body", None) or {}
+    more = extra_fields(options.pop("extra_body", None))
     fields = {"model": model, **options, **more}
-    form = [pair for name, value in fields.items() for pair in _pairs(name, value)]
     # Fields travel as parts without a file's name, so that a form without a file is one as well.
-    parts: list[Any] = [(name, (None, value)) for name, value in form]
+    parts: list[Any] = [(name, (None, text)) for name, text in _form(fields)]
     if file is not None:
         parts.append(("file", _upload(file)))
     body, kind = encode_form(None, parts)
@@ -74,6 +75,14 @@ def _usage(usage: Any) -> Usage:
     return Usage(input_tokens=counts[0], output_tokens=counts[1], total_tokens=total)
 
 
+def _form(fields: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    for name, value in fields.items():
+        try:
+            yield from [(field, text.encode()) for field, text in _pairs(name, value)]
+        except (RecursionError, UnicodeEncodeError, ValueError):
+            fail(name, "must be what a form can hold", type(value))
+
+
 def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
     """Write a field as text: a list repeats it, an object names its members in brackets."""
     if isinstance(value, list | tuple):
@@ -98,4 +107,6 @@ def _upload(file: Any) -> tuple[str, bytes]:
     if isinstance(file, str | PathLike):
         path = Path(file)
         return path.name, path.read_bytes()
+    if not hasattr(file, "read"):
+        fail("file", "must be a path, an open file, bytes, or a pair of a name and one", type(file))
     return Path(str(getattr(file, "name", "upload"))).name, file.read()

@@ -10,6 +10,7 @@ from typing import Any
 
 from adapters._build import json_request
 from adapters._failures import ErrorTable
+from adapters._fields import texts_of
 from adapters._flows import Ask, Flow, one
 from adapters._json import is_object, word_or_none
 from adapters._messages import Reply, Request, Usage, sent_as
@@ -25,6 +26,7 @@ from adapters.errors import (
     OverloadedError,
     ServerError,
 )
+from resilience._rules import fail
 
 __all__ = [
     "VLLM_ERRORS",
@@ -60,6 +62,8 @@ def chat_batch_flow(
     several choices, they are as many requests, sent side by side; `attempts` is their sum then.
     """
     refuse_stream(options, "stream()")
+    if not texts_of("conversations", conversations):
+        fail("conversations", "must not be empty", conversations)
     talks = [as_messages(messages) for messages in conversations]
     if len(talks) > 1 and not any(options.get(name) for name in _NOT_IN_BATCHES):
         request = json_request("chat", _BATCH_PATH, {"model": model, "messages": talks}, options)

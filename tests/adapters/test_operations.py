@@ -19,7 +19,7 @@ from adapters._messages import Reply, Request, Result, sent_as
 from adapters._operations import Operation, PagedOperation
 from adapters._provider import Provider
 from adapters._setup import Setup
-from adapters.errors import AdapterError, BadRequestError, ServerError
+from adapters.errors import AdapterError, BadRequestError, ServerError, SettingsError
 from resilience import deadline
 from resilience.testing import FakeClock
 from tests.adapters.flavours import Make
@@ -367,7 +367,7 @@ def test_wrong_arguments_are_told_in_the_users_words(client, server, words: str,
 
 def test_an_error_of_building_is_not_taken_for_wrong_arguments(client: Any, server: Recorder):
     """It says itself what is wrong."""
-    with pytest.raises(TypeError, match="JSON serializable"):
+    with pytest.raises(SettingsError, match="thing must be what JSON can express"):
         client.one(1, thing=object())
 
 
