@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.conftest import make, no_environment  # noqa: F401 - fixtures
+from tests.adapters.conftest import no_environment  # noqa: F401 - a fixture
+from tests.adapters.flavours import Make, making
 from tests.support.leaks import (  # noqa: F401 - hooks of pytest
     pytest_configure,
     pytest_runtest_makereport,
@@ -74,6 +75,19 @@ def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
     """SeaweedFS, whose gateway checks the signatures of S3."""
     with seaweed.serving(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
+
+
+@pytest.fixture(params=["sync", "async"])
+def flavour(request: pytest.FixtureRequest) -> str:
+    """The kind of client; a test that asks for it runs with both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def make(flavour: str) -> Iterator[Make]:
+    """Makes clients; a test that asks for it runs with both kinds of them."""
+    with making(flavour) as made:
+        yield made
 
 
 @pytest.fixture(params=[SyncRun, AsyncRun], ids=["sync", "async"])

@@ -32,7 +32,7 @@ from tests_real.proxy import Fault, Proxy, cut, reset, stall
 from tests_real.servers import Server
 
 QUICK = {"max_retries": 2, "initial_retry_delay": 0.01, "read_timeout": 30.0}
-SILENCE = 1.0  # seconds until a client gives up a server that has fallen silent
+SILENCE = 0.5  # seconds until a client gives up a server that has fallen silent
 HALF = b"comes"  # the stream ends within the event that has this word
 PARTIAL = " Every call"
 HEAD = b"\r\n\r\n"

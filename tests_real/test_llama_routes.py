@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from adapters import claude, llvm, openai, ovms, tgi
-from tests.adapters.flavours import Make
+from tests.adapters.flavours import Make, Together
 from tests_real.apis import APIS, TOOL, nothing_is_held
 from tests_real.llama import KEY, MODEL, SENTENCE
+from tests_real.proxy import Proxy
 from tests_real.servers import Server
 
 # The model's vector of a text is that of its last letter.
@@ -152,6 +154,27 @@ def test_many_at_once(run: Any, embedding_server: Server):
     assert nothing_is_held(client)
     for text, vector in zip(texts, found, strict=True):
         assert alone[text] == pytest.approx(vector, abs=1e-6)
+
+
+def test_texts_share_a_request(flavour: str, proxy: Proxy, embedding_server: Server):
+    """Calls with a text each are one request with a list, and each gets the vector of its own."""
+    url = f"{proxy.lead_to(embedding_server.port)}/v1"
+    options = {"api_key": KEY, "batch_models": [MODEL], "batch_timeout": 60}
+    found = Together(flavour, openai, base_url=url, **options)(
+        *(partial(embed, text) for text in TEXTS)
+    )
+    with OPENAI.sdk(embedding_server.url) as theirs:
+        wanted = theirs.embeddings.create(model=MODEL, input=TEXTS)
+
+    assert 1 == proxy.connections
+    assert wanted.usage.total_tokens == sum(answer.usage.total_tokens for answer in found)
+    for one, answer in zip(wanted.data, found, strict=True):
+        assert one.embedding == pytest.approx(answer.vectors[0], abs=1e-7)
+
+
+def embed(text: str, client: Any) -> Any:
+    """Ask a client, of either kind."""
+    return client.embed(MODEL, text)
 
 
 def test_the_same_answer_in_every_dialect(

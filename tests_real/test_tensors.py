@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,7 @@ from tritonclient.utils import InferenceServerException
 
 from adapters import ovms
 from adapters.errors import AdapterError, BadRequestError, NotFoundError, ServerError
-from resilience import batched
-from tests.adapters.flavours import Make
+from tests.adapters.flavours import Make, Together
 from tests_real.servers import Server
 
 ROWS = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
@@ -164,20 +164,24 @@ def test_readiness(client: Any):
     assert not client.status("double", version=9)
 
 
-def test_calls_share_a_request(triton_server: Server, run: Any):
-    """Rows that several calls send are one request along the batch axis; each gets its own."""
-    with ovms.Client(base_url=triton_server.url, max_retries=0) as client:
+def test_calls_share_a_request(triton_server: Server, flavour: str):
+    """The server sees the rows of all of them as one request; each call gets its own back."""
+    sent = [np.full((count, 2), count, np.float32) for count in (1, 2, 3)]
+    together = Together(
+        flavour,
+        ovms,
+        base_url=triton_server.url,
+        batch_operations=["infer"],
+        max_batch_size=3,
+        batch_timeout=60,
+    )
+    found = together(*(partial(infer, rows) for rows in sent))
 
-        @run.drive
-        @batched(max_batch_size=4, batch_timeout=60)
-        @run.function
-        def double(rows: list[np.ndarray]) -> list[tuple[np.ndarray, int]]:
-            found = client.infer("double", {"x": np.stack(rows)}).outputs
-            return list(zip(found["y"], found["rows"][:, 0].tolist(), strict=True))
+    for rows, tensors in zip(sent, found, strict=True):
+        np.testing.assert_array_equal(rows * 2, tensors.outputs["y"], strict=True)
+        assert [[6]] * len(rows) == tensors.outputs["rows"].tolist()
 
-        rows = [np.full(3, number, np.float32) for number in range(4)]
-        calls = [run.start(double, row) for row in rows]
-        answers = [call.result() for call in calls]
 
-    assert [(row * 2).tolist() for row in rows] == [row.tolist() for row, _ in answers]
-    assert [4] * 4 == [count for _, count in answers]
+def infer(rows: np.ndarray, client: Any) -> Any:
+    """Ask a client, of either kind."""
+    return client.infer("double", {"x": rows})
