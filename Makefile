@@ -20,7 +20,7 @@ BENCH_TOOLS = $(TEST_TOOLS),bench
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-real check format docs bench api lock clean
+.PHONY: help demo test test-real check format docs bench api lock tools clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -63,6 +63,8 @@ lock: $(VENV)/python.made  ## write constraints.txt and tests_real/servers.txt a
 	@$(RUN) uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 		--no-annotate --custom-compile-command "make lock" --output-file tests_real/servers.txt \
 		tests_real/servers.in
+
+tools: $(VENV)/$(TEST_TOOLS).installed $(VENV)/$(CHECK_TOOLS).installed $(SERVERS)/servers.installed  ## install all that the tests and the checks need
 
 clean:  ## remove everything that make has made
 	@rm -rf .venv .venv-* build dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
