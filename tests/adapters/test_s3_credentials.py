@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from adapters import s3
-from adapters._s3_places import region_of, relocate
+from adapters._messages import Headers, Reply
+from adapters._s3_places import learn, region_of, relocate
 from resilience import KeyPool, MissingKeyError, SettingsError
 from resilience._secrets import mask
 from tests.adapters.flavours import Make
@@ -145,3 +146,33 @@ def test_what_was_learned_wins():
         region_of(setup, base_url, path) for path in ("far/key", "near?list-type=2")
     ]
     assert "https://s3.eu-west-1.amazonaws.com" == relocate(setup, base_url, "far")
+
+
+def moved(**answer: Any) -> Reply:
+    """A refusal that names the region of a bucket."""
+    named = {"headers": Headers(), "body": b"", **answer}
+    return Reply(status=301, **named)
+
+
+@pytest.mark.parametrize("name", ["evil.example/", "x@evil.example", "eu west", "a" * 65, ""])
+def test_a_region_that_is_no_name_is_not_learned(name: str):
+    """It would become a part of the host that the next request is sent to."""
+    setup, home = s3.Client(**GOOD)._setup, "https://s3.us-east-1.amazonaws.com"
+    body = f"<Error><Region>{name}</Region></Error>".encode()
+
+    learn(setup, "far", moved(headers=Headers({"x-amz-bucket-region": name}.items())))
+    learn(setup, "far", moved(body=body))
+
+    assert home == relocate(setup, "https://s3.amazonaws.com", "far")
+
+
+def test_the_memory_for_regions_is_bounded():
+    """A program may visit any number of buckets: the newest is remembered, a thousand at most."""
+    setup = s3.Client(**GOOD)._setup
+    reply = moved(body=b"<Error><Region>eu-west-1</Region></Error>")
+
+    for number in range(2_500):
+        learn(setup, f"bucket-{number}", reply)
+
+    assert len(setup.learned) <= 1_001
+    assert "eu-west-1" == region_of(setup, "https://s3.amazonaws.com", "bucket-2499/key")
