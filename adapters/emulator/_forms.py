@@ -13,10 +13,9 @@ __all__ = ["FormField", "read_form"]
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field: its content, and the name of the file where it is one."""
+    """One field, which may be a file."""
 
     content: bytes
-    filename: str | None = None
 
     @property
     def text(self) -> str:
@@ -40,4 +39,4 @@ def _fields(message: bytes) -> Iterator[tuple[str, FormField]]:
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
         if isinstance(name, str) and isinstance(content, bytes):
-            yield name, FormField(content, part.get_filename())
+            yield name, FormField(content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.emulator.answers import digest
+from adapters.emulator._keys import keys_like
 from adapters.emulator.claude_style.errors import (
     authenticate,
     headers,
@@ -44,16 +44,11 @@ _MODELS: ClaudeModels = {
 }
 
 
-def _keys(seed: int) -> dict[str, str]:
-    names = ("production", "backup")
-    return {name: f"sk-ant-emulator-{digest('claude', name, seed, size=32)}" for name in names}
-
-
 PROVIDER = Provider(
     name="claude",
     base_path="",
     operations=(*message_operations(_MODELS), *model_operations(_MODELS)),
-    keys=_keys,
+    keys=keys_like("sk-ant-emulator-", "claude", 32),
     authenticate=authenticate,
     problem=problem,
     stream_problem=stream_problem,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from adapters.emulator.answers import digest
+from adapters.emulator._keys import keys_like
 from adapters.emulator.gemini_style.embed import embed_operations
 from adapters.emulator.gemini_style.errors import (
     authenticate,
@@ -46,11 +46,6 @@ def _describe(call: Call) -> None:
         call.stream = found[2] == "streamGenerateContent"
 
 
-def _keys(seed: int) -> dict[str, str]:
-    names = ("production", "backup")
-    return {name: f"AIza-emulator-{digest('gemini', name, seed, size=25)}" for name in names}
-
-
 PROVIDER = Provider(
     name="gemini",
     base_path="",
@@ -59,7 +54,7 @@ PROVIDER = Provider(
         *embed_operations(_MODELS),
         *routes(_MODELS),
     ),
-    keys=_keys,
+    keys=keys_like("AIza-emulator-", "gemini", 25),
     authenticate=authenticate,
     problem=problem,
     stream_problem=stream_problem,

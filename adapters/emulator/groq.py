@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.emulator._groq_chat import groq_chat_operation
-from adapters.emulator.answers import digest
+from adapters.emulator._keys import keys_like
 from adapters.emulator.openai_style.embeddings import embeddings_operation
 from adapters.emulator.openai_style.errors import authenticate, go_duration
 from adapters.emulator.openai_style.models import Model, Models, model_operations
@@ -129,11 +129,6 @@ def _x_groq(call: Call, _model: Model, _text: str) -> dict[str, Any]:
     return {"x_groq": {"id": call.request_id}}
 
 
-def _keys(seed: int) -> dict[str, str]:
-    names = ("production", "backup")
-    return {name: f"gsk_emulator_{digest('groq', name, seed, size=40)}" for name in names}
-
-
 PROVIDER = Provider(
     name="groq",
     base_path="/openai/v1",
@@ -143,7 +138,7 @@ PROVIDER = Provider(
         *transcription_operations(_MODELS, _x_groq),
         *model_operations(_MODELS, _card),
     ),
-    keys=_keys,
+    keys=keys_like("gsk_emulator_", "groq", 40),
     authenticate=authenticate,
     problem=_problem,
     stream_problem=_stream_problem,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from adapters.emulator._keys import keys_like
 from adapters.emulator._llvm_older import OLDER_OPERATIONS, is_older
 from adapters.emulator._vllm_operations import VLLM_OPERATIONS
-from adapters.emulator.answers import digest
 from adapters.emulator.openai_style.chat_stream import DONE
 from adapters.emulator.protocol import (
     Answer,
@@ -38,12 +38,6 @@ _WORDS = {
     501: ("NotImplementedError", "The model does not support this task."),
     503: ("ServiceUnavailableError", "The server is overloaded, please retry later."),
 }
-
-
-def _keys(seed: int) -> dict[str, str]:
-    return {
-        name: f"token-{digest('llvm', name, seed, size=32)}" for name in ("production", "backup")
-    }
 
 
 def _authenticate(call: Call, keys: Mapping[str, str]) -> str | None:
@@ -100,7 +94,7 @@ PROVIDER = Provider(
     name="llvm",
     base_path="",
     operations=(*VLLM_OPERATIONS, *OLDER_OPERATIONS),
-    keys=_keys,
+    keys=keys_like("token-", "llvm", 32),
     authenticate=_authenticate,
     problem=_problem,
     stream_problem=_stream_problem,

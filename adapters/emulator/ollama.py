@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.emulator.answers import digest
+from adapters.emulator._keys import keys_like
 from adapters.emulator.ollama_style.embed import embed_operations
 from adapters.emulator.ollama_style.errors import (
     authenticate,
@@ -38,11 +38,6 @@ def _describe(call: Call) -> None:
     call.stream = call.path in _STREAMS and call.data.get("stream") is not False
 
 
-def _keys(seed: int) -> dict[str, str]:
-    names = ("production", "backup")
-    return {name: f"ollama-emulator-{digest('ollama', name, seed, size=32)}" for name in names}
-
-
 PROVIDER = Provider(
     name="ollama",
     base_path="",
@@ -52,7 +47,7 @@ PROVIDER = Provider(
         *model_operations(_MODELS),
         pull_operation(_MODELS),
     ),
-    keys=_keys,
+    keys=keys_like("ollama-emulator-", "ollama", 32),
     authenticate=authenticate,
     problem=problem,
     stream_problem=stream_problem,

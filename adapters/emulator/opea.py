@@ -10,9 +10,9 @@ import html
 from http import HTTPStatus
 from typing import Any
 
+from adapters.emulator._keys import keys_like
 from adapters.emulator._opea_gateways import GATEWAY_OPERATIONS, is_gateway, streams_by_itself
 from adapters.emulator._opea_services import SERVICE_OPERATIONS
-from adapters.emulator.answers import digest
 from adapters.emulator.hugging_face import optional_bearer
 from adapters.emulator.openai_style.chat_stream import DONE
 from adapters.emulator.protocol import (
@@ -33,14 +33,6 @@ _TEXT = b"text/plain; charset=utf-8"
 _BAD, _UNREADABLE, _FAILED = 400, 422, 500
 # What a proxy in front answers, since no service does.
 _OF_THE_PROXY = frozenset({429, 502, 503, 504, 529})
-
-
-def _keys(seed: int) -> dict[str, str]:
-    """Give what a proxy in front may ask for: the services themselves know no keys."""
-    return {
-        name: f"opea-emulator-{digest('opea', name, seed, size=24)}"
-        for name in ("production", "backup")
-    }
 
 
 def _describe(call: Call) -> None:
@@ -113,7 +105,7 @@ PROVIDER = Provider(
     name="opea",
     base_path="",
     operations=(*GATEWAY_OPERATIONS, *SERVICE_OPERATIONS),
-    keys=_keys,
+    keys=keys_like("opea-emulator-", "opea", 24),  # for a proxy in front: the services know none
     authenticate=optional_bearer,
     problem=_problem,
     stream_problem=_stream_problem,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.emulator.answers import count_tokens, digest
+from adapters.emulator._keys import keys_like
+from adapters.emulator.answers import count_tokens
 from adapters.emulator.openai_style.chat import chat_operation
 from adapters.emulator.openai_style.completions import completions_operation
 from adapters.emulator.openai_style.embeddings import embeddings_operation
@@ -51,11 +52,6 @@ _MODELS: Models = {
 }
 
 
-def _keys(seed: int) -> dict[str, str]:
-    names = ("production", "backup")
-    return {name: f"sk-emulator-{digest('openai', name, seed, size=32)}" for name in names}
-
-
 def _spoken_usage(_call: Call, model: Model, text: str) -> dict[str, object]:
     """Count a transcription: the oldest model by the second, the others by tokens."""
     if model.id == "whisper-1":
@@ -76,7 +72,7 @@ PROVIDER = Provider(
         *transcription_operations(_MODELS, _spoken_usage),
         *model_operations(_MODELS),
     ),
-    keys=_keys,
+    keys=keys_like("sk-emulator-", "openai", 32),
     authenticate=authenticate,
     problem=problem,
     stream_problem=stream_problem,

@@ -9,9 +9,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from adapters.emulator._keys import keys_like
 from adapters.emulator._kserve import KSERVE_OPERATIONS
 from adapters.emulator._tensorflow_serving import TFS_OPERATIONS
-from adapters.emulator.answers import digest, expected_score, split_tokens, token_id
+from adapters.emulator.answers import expected_score, split_tokens, token_id
 from adapters.emulator.checks import array, boolean, check_body, either, integer, string
 from adapters.emulator.openai_style.embeddings import as_inputs
 from adapters.emulator.openai_style.models import Kind, Model
@@ -43,13 +44,6 @@ _MOST_DOCUMENTS = 100
 _IN_PATH = re.compile(r"/v[12]/models/([^/:]+)")
 # The server has no status of its own for a wrong key.
 _WRONG_KEY = Problem(500, "Unauthorized request due to invalid or missing api-key")
-
-
-def _keys(seed: int) -> dict[str, str]:
-    return {
-        name: f"ovms-emulator-{digest('ovms', name, seed, size=24)}"
-        for name in ("production", "backup")
-    }
 
 
 def _authenticate(call: Call, keys: Mapping[str, str]) -> str | None:
@@ -207,7 +201,7 @@ PROVIDER = Provider(
         Operation("models", "GET", "/v3/models", _models, takes_json=False),
         Operation("model", "GET", "/v3/models/{model:path}", _show, takes_json=False),
     ),
-    keys=_keys,
+    keys=keys_like("ovms-emulator-", "ovms", 24),
     authenticate=_authenticate,
     problem=_problem,
     stream_problem=_stream_problem,

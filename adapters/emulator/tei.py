@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.emulator import _tei_operations as operations
+from adapters.emulator._keys import keys_like
 from adapters.emulator.answers import digest
 from adapters.emulator.hugging_face import (
     error_body,
@@ -59,13 +60,6 @@ _KINDS = {"context_length_exceeded": "Validation"}
 _OPENAI = frozenset({"/v1/embeddings", "/embeddings"})
 # Open to everybody, wrong key or none.
 _OPEN = frozenset({"/health", "/ping", "/metrics"})
-
-
-def _keys(seed: int) -> dict[str, str]:
-    return {
-        name: f"hf_emulator{digest('tei', name, seed, size=24)}"
-        for name in ("production", "backup")
-    }
 
 
 def _authenticate(call: Call, keys: Mapping[str, str]) -> str | None:
@@ -137,7 +131,7 @@ PROVIDER = Provider(
         ),
         Operation("metrics", "GET", "/metrics", _metrics, takes_json=False),
     ),
-    keys=_keys,
+    keys=keys_like("hf_emulator", "tei", 24),
     authenticate=_authenticate,
     problem=_problem,
     stream_problem=_stream_problem,

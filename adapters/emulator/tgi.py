@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from adapters.emulator._keys import keys_like
 from adapters.emulator._tgi_native import (
     MODEL,
     chat_tokenize,
@@ -75,13 +76,6 @@ _WORDS = {
     503: ("healthcheck", "unhealthy"),
     529: ("overloaded", "Model is overloaded"),
 }
-
-
-def _keys(seed: int) -> dict[str, str]:
-    return {
-        name: f"hf_emulator{digest('tgi', name, seed, size=24)}"
-        for name in ("production", "backup")
-    }
 
 
 def _model(_call: Call) -> Model:
@@ -211,7 +205,7 @@ PROVIDER = Provider(
         ),
         Operation("metrics", "GET", "/metrics", _metrics, takes_json=False),
     ),
-    keys=_keys,
+    keys=keys_like("hf_emulator", "tgi", 24),
     authenticate=optional_bearer,
     problem=_problem,
     stream_problem=_stream_problem,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from adapters.emulator._keys import NAMES
 from adapters.emulator.answers import digest
 
 __all__ = ["Credentials", "make_keys"]
@@ -40,5 +41,5 @@ def make_keys(seed: int) -> dict[str, str]:
     """Make the keys that are good unless others are given."""
     return {
         name: f"AKIA{digest('s3', name, seed).upper()}:{digest('s3 secret', name, seed, size=40)}"
-        for name in ("production", "backup")
+        for name in NAMES
     }
