@@ -206,6 +206,21 @@ def test_waits_that_have_a_limit_are_added_up():
     assert text.endswith("8 s of attempts and 12 s in the queue")
 
 
+def test_of_several_time_outs_the_shortest_counts():
+    """It ends the attempt, whichever stands further out."""
+    inner = resilient(max_retries=0, attempt_timeout=2)(fetch_async)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OrderWarning)
+        outer = resilient(max_retries=0, attempt_timeout=3)(inner)
+
+    assert "1 attempt, 0 s of back-off and 2 s of attempts" in worst_case_of(outer)
+
+
+def test_a_pool_without_entries_is_counted_as_one():
+    """It may get one by the time of the call."""
+    assert worst_case_of(KeyPool()(lambda api_key: None)).startswith("worst case: 1 attempt, ")
+
+
 def test_a_pool_that_waits_may_do_so_for_ever():
     """Where nothing else bounds it."""
     fetch = KeyPool(["a"], wait=True)(lambda api_key: None)
@@ -248,6 +263,7 @@ def test_what_is_off_counts_for_nothing():
     ("function", "note"),
     [
         (resilient(fetch_async), "one call alone can open the circuit: failure_threshold=5, and "),
+        (resilient(max_retries=4)(fetch_async), "one call alone can open the circuit: "),
         (resilient(failure_threshold=7)(fetch_async), None),
         (resilient(max_retries=4, failure_threshold=6)(fetch_async), None),
         (circuit_breaker(failure_threshold=1)(fetch_async), None),

@@ -73,6 +73,20 @@ def test_the_default_rests_are_settings_of_the_pool(run, clock):
     assert [0, 10, 30, 55] == server.times
 
 
+def test_a_first_rest_above_the_longest_is_the_longest(run, clock):
+    """Who sets the one alone means it: the default of the other does not cut it short."""
+    server = KeyServer(a=[throttled()] * 3)
+    fetch = asker(run, server, pool_of("a", initial_retry_delay=90))
+    for _ in range(2):
+        play(fetch, 1)
+        clock.advance(89.9)
+        play(fetch, 1)
+        clock.advance(0.1)
+    play(fetch, 1)
+
+    assert [0, 90, 180] == server.times
+
+
 def test_concurrent_throttlings_count_once(run, clock):
     """Ten calls that were under way on one key are one reason to rest, not ten doublings."""
     gate = run.gate()
