@@ -101,10 +101,17 @@ def object_path(bucket: Any, key: Any) -> str:
 def object_headers(
     content_type: str | None = None, metadata: Mapping[str, str] | None = None, **more: str | None
 ) -> dict[str, str | None]:
-    """Return the headers that belong to an object; `more` are others by their names."""
+    """Return the headers that belong to an object; `more` are others by their names.
+
+    Raises:
+        SettingsError: for metadata that is no mapping, or that a signature could not cover.
+    """
     given: Any = metadata
     if not isinstance(given, Mapping | None):
         fail("metadata", "must be a mapping of names to texts", type(given))
+    for name, value in (metadata or {}).items():
+        if not _is_plain(name) or not _is_plain(value):
+            fail("metadata", "must have names and values of ASCII text", name)
     added = {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
     named = {name.replace("_", "-").title(): value for name, value in more.items()}
     return {"Content-Type": content_type, **named, **added}
@@ -171,3 +178,7 @@ def _escaped(key: Any) -> str:
         rule = "must be texts that are not empty, without control characters (delete those alone)"
         fail("keys", rule, key)
     return escape(key, {"\r": "&#xD;", "\n": "&#xA;"})
+
+
+def _is_plain(text: object) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isprintable()

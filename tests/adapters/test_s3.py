@@ -125,6 +125,13 @@ def test_what_is_no_body(client: Any, body: Any):
     assert [] == list(client.list("bucket"))
 
 
+@pytest.mark.parametrize("metadata", [{"ä": "x"}, {"x": "ä"}, {"x": 5}, {"x": "a\nb"}])
+def test_what_is_no_metadata(client: Any, metadata: Any):
+    """Headers are ASCII where they are signed."""
+    with pytest.raises(SettingsError, match="metadata must have"):
+        client.put("bucket", "key", b"x", metadata=metadata)
+
+
 def test_conditions(client: Any):
     """An object is written once, or over what is known; a read may need nothing new."""
     tag = client.put("bucket", "key", b"x", if_none_match="*").etag
