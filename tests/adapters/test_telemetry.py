@@ -10,13 +10,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, get_tracer
 
-from adapters import s3
+from adapters import openai, s3
 from adapters._exchange import CallOptions, Exchange
 from adapters._messages import Request, Usage
 from adapters._telemetry import count_usage, describe_call
 from adapters.openai import Client
 from resilience.telemetry.statistics import CallStatistics
 from resilience.testing import no_waiting
+from tests.adapters.flavours import Make, Together
 from tests.adapters.recorder import Recorder, answer, event_stream
 
 
@@ -118,12 +119,12 @@ CHOICE = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
 DELTA = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
 
 
-def test_a_call_is_one_span_of_a_client(server: Recorder, spans: InMemorySpanExporter):
+def test_a_call_is_one_span_of_a_client(make: Make, server: Recorder, spans: InMemorySpanExporter):
     """Whatever the stack, and however many attempts it takes; no text and no key is on it."""
     body = {"model": "gpt-4o-2024", "choices": [CHOICE], "usage": USAGE}
     server.play(answer(b"", status=500), answer(body))
 
-    with Client("sk-secret-1234", base_url=server.url) as client, no_waiting():
+    with make(openai, "sk-secret-1234", base_url=server.url) as client, no_waiting():
         client.chat("gpt-4o", "What nobody else should read")
 
     (span,) = spans.get_finished_spans()
@@ -141,25 +142,25 @@ def test_a_call_is_one_span_of_a_client(server: Recorder, spans: InMemorySpanExp
 
 
 def test_an_echoed_key_in_the_models_name_is_not_on_the_span(
-    server: Recorder, spans: InMemorySpanExporter
+    make: Make, server: Recorder, spans: InMemorySpanExporter
 ):
     """Spans leave the process, and many people read them."""
     body = {"model": "echo-sk-secret-1234", "choices": [CHOICE], "usage": USAGE}
     server.play(answer(body))
 
-    with Client("sk-secret-1234", base_url=server.url) as client:
+    with make(openai, "sk-secret-1234", base_url=server.url) as client:
         client.chat("gpt-4o", "Hi")
 
     (span,) = spans.get_finished_spans()
     assert "echo-[masked]" == attributes_of(span)["gen_ai.response.model"]
 
 
-def test_a_stream_is_one_span_too(server: Recorder, spans: InMemorySpanExporter):
+def test_a_stream_is_one_span_too(make: Make, server: Recorder, spans: InMemorySpanExporter):
     """From its first step to its end; nothing is written on the consumer's own span."""
     server.play(event_stream({"choices": [DELTA], "usage": USAGE}, "[DONE]"))
 
     with (
-        Client("sk-secret-1234", base_url=server.url) as client,
+        make(openai, "sk-secret-1234", base_url=server.url) as client,
         get_tracer("test").start_as_current_span("consumer"),
     ):
         stream = client.stream("gpt-4o", "Hi")
@@ -173,3 +174,25 @@ def test_a_stream_is_one_span_too(server: Recorder, spans: InMemorySpanExporter)
         attributes_of(span).items()
     )
     assert {} == attributes_of(consumer)
+
+
+def test_a_batch_is_a_span_that_its_calls_are_linked_to(
+    flavour: str, server: Recorder, spans: InMemorySpanExporter
+):
+    """Each call has its own, the batch has one, and the request is within that."""
+    data = [{"index": index, "embedding": [0.0]} for index in range(2)]
+    server.play(answer({"data": data, "usage": USAGE}))
+    model = "text-embedding-3-small"
+    together = Together(
+        flavour, openai, api_key="sk-1234", base_url=server.url, max_batch_size=2, batch_timeout=5
+    )
+
+    together(lambda client: client.embed(model, "a"), lambda client: client.embed(model, "b"))
+
+    found = {span.name: span for span in spans.get_finished_spans()}
+    batch = found["batch openai.embed"]
+    request = found[f"embeddings {model}"]
+    assert {"batch openai.embed", f"embeddings {model}", "openai.embed"} == set(found)
+    assert 2 == len(batch.links)
+    assert batch.context.span_id == request.parent.span_id
+    assert "error.type" not in attributes_of(batch)
