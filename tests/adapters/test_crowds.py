@@ -79,7 +79,7 @@ def test_500_tasks(troubled: Emulator):
     async def main() -> openai.AsyncClient:
         keys = pool_of(troubled)
         async with openai.AsyncClient(
-            keys=keys, base_url=troubled.base_url(), name="crowd", **SETTINGS
+            keys=keys, base_url=troubled.base_url(), **SETTINGS
         ) as client:
             tasks = [asyncio.create_task(one(client, number)) for number in range(TASKS)]
             await asyncio.sleep(0)
