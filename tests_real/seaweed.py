@@ -48,6 +48,7 @@ def serving(folder: Path) -> Iterator[Server]:
         port=ports["s3"],
         log=folder / "weed.log",
         ready=_takes_objects(ports["s3"]),
+        grace=0.1,  # its parts wait for each other, and what they hold is of no use
     ) as server:
         yield server
 

@@ -46,13 +46,16 @@ def started(
     log: Path,
     ready: Callable[[], bool],
     variables: Mapping[str, str] | None = None,
+    grace: float = 5.0,
 ) -> Iterator[Server]:
     """Run a server from the moment when `ready` says yes until the block ends.
+
+    It then has `grace` seconds to end by itself, before it and all that it has started are killed.
 
     Raises:
         RuntimeError: It ended, or did not answer in time; the message has the end of its output.
     """
-    guard = [sys.executable, FOLDER / "programs" / "guard.py", *command]
+    guard = [sys.executable, FOLDER / "programs" / "guard.py", str(grace), *command]
     with log.open("wb") as output:
         process = subprocess.Popen(
             guard,

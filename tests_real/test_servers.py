@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -28,6 +29,22 @@ def test_a_server_ends_with_its_block(tmp_path: Path):
         get(port, "/")
 
 
+@pytest.mark.parametrize("ending", ["time.sleep(600)", "sys.stdin.read()"])
+def test_what_a_server_has_started_ends_with_it(tmp_path: Path, ending: str):
+    """Whether the server itself goes on until it is stopped, or has ended before."""
+    log = tmp_path / "log"
+    code = f"""
+import subprocess, sys, time
+print(subprocess.Popen(["sleep", "600"]).pid, flush=True)
+{ending}
+"""
+    command = [sys.executable, "-c", code]
+    with started(command, port=1, log=log, ready=lambda: "\n" in log.read_text()):
+        child = Path("/proc") / log.read_text().strip()
+
+    assert any(has_ended(child) or time.sleep(0.01) for _ in range(500))
+
+
 def test_a_server_that_does_not_start(tmp_path: Path):
     """The error says how it ended, and what it had to say."""
     command = [sys.executable, "-c", "raise SystemExit('no such weights')"]
@@ -43,6 +60,14 @@ def test_servers_that_are_not_installed(monkeypatch):
     monkeypatch.setenv("SERVERS", "nowhere")
     with pytest.raises(RuntimeError, match="nowhere: run them with `make test-real`"):
         environment()
+
+
+def has_ended(process: Path) -> bool:
+    """Whether a process of `/proc` is gone, or waits for no more than to be forgotten."""
+    try:
+        return ") Z " in (process / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def get(port: int, path: str) -> tuple[int, str, bytes]:
