@@ -102,8 +102,7 @@ class Timers:
                     log_failure(_logger, f"{call!r} failed", error)
                 del call  # while it waits it keeps nothing alive
             else:
-                due = self._next()
-                _clock.wait(changed, None if due is None else max(0.0, due - _clock.now()))
+                _clock.wait(changed, self._seconds_left())
 
     def _pop_due(self) -> Callable[[], object] | None:
         now = _clock.now()
@@ -125,9 +124,16 @@ class Timers:
             timer.due = min(timer.due, now + timer.seconds)
         heapq.heapify(self._heap)
 
-    def _next(self) -> float | None:
+    def _seconds_left(self) -> float | None:
+        """Return how long to wait for the first timer, or None where there is none.
+
+        No longer than it was set for: the clock may have gone back since the last look.
+        """
         with self._lock:
-            return self._heap[0].due if self._heap else None
+            if not self._heap:
+                return None
+            first = self._heap[0]
+            return max(0.0, min(first.due - _clock.now(), first.seconds))
 
 
 timers = Timers()

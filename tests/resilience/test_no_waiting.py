@@ -20,6 +20,7 @@ from resilience import (
     deadline,
     retry,
 )
+from resilience._timers import Timers
 from resilience.testing import FakeClock, no_waiting
 from tests.support.faults import HttpError, failing
 from tests.support.queues import Held
@@ -246,3 +247,28 @@ def test_a_submitted_item_is_flushed_after_the_block_as_well():
         future = double.submit(2)
 
     assert 4 == future.result(10)
+
+
+def test_a_timer_does_not_outlast_a_clock_that_goes_back_while_it_is_looked_at():
+    """It waits no longer than it was set for, though it was looked at in the time of the block."""
+    looked, left, called = threading.Event(), threading.Event(), threading.Event()
+
+    class SlowTimers(Timers):
+        """Timers whose thread looks in the block, and waits after it."""
+
+        def _pop_due(self):
+            call = super()._pop_due()
+            if self._heap:
+                looked.set()
+                left.wait()
+            return call
+
+    with no_waiting():
+        _clock.sleep(3600)
+        timers = SlowTimers()
+        timers.at(_clock.now() + 0.05, called.set)
+        looked.wait()
+    timers._changed.clear()  # as if the thread had been there before: it has seen the change
+    left.set()
+
+    assert called.wait(10)
