@@ -14,6 +14,7 @@ import pytest
 from resilience import (
     Batcher,
     MissingResultError,
+    _clock,
     batched,
     get_stats,
     prioritized,
@@ -21,7 +22,7 @@ from resilience import (
     retry,
 )
 from resilience._timers import timers
-from resilience.testing import FakeClock
+from resilience.testing import FakeClock, no_waiting
 from tests.support.batches import Recorded
 from tests.support.bodies import as_coroutine_function
 from tests.support.programs import run_program
@@ -553,6 +554,18 @@ def test_the_timer_thread_keeps_nothing():
 
         assert (1, 2) == (first.result(), second.result())
     assert 3 > len(timers._heap)
+
+
+def test_a_clock_that_goes_back_before_the_thread_looks_is_noticed():
+    """A timer set on a clock that is an hour ahead waits for no hour when it is back."""
+    own = type(timers)()
+    own._thread = threading.current_thread()  # no other one looks
+    with no_waiting():
+        _clock.sleep(3600)
+        timer = own.at(_clock.now() + 1, print)
+
+    assert own._pop_due() is None
+    assert 1 >= timer.due - _clock.now()
 
 
 def test_a_timer_thread_that_died_is_replaced():
