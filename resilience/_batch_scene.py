@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from resilience._context import Priority, act_for, priority_in
+from resilience._context import Priority, act_for, priorities_in
 from resilience.telemetry.events import BatchFlushed, publish
 from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_tracing
 
@@ -89,8 +89,11 @@ def _publish(name: str, machine: BatchMachine, size: int) -> None:
 
 
 def _most_urgent(items: list[Item]) -> Priority | None:
-    tiers = [priority_in(item.context) if item.tier is None else item.tier for item in items]
-    if all(tier is None for tier in tiers):
+    around = priorities_in(item.context for item in items)
+    tiers = {
+        each if item.tier is None else item.tier for item, each in zip(items, around, strict=True)
+    }
+    if tiers == {None}:
         return None
     return min(Priority.NORMAL if tier is None else tier for tier in tiers)
 

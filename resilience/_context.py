@@ -7,6 +7,7 @@ threads of `submit()`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from contextvars import Context, ContextVar
 from enum import IntEnum
 from types import TracebackType
@@ -178,10 +179,10 @@ def current_priority() -> Priority:
     return Priority.NORMAL if held is None else held.value
 
 
-def priority_in(context: Context) -> Priority | None:
-    """Return the priority that a `with priority(...)` gives in that context, or None."""
-    held = context.get(_PRIORITY)
-    return None if held is None else held.value
+def priorities_in(contexts: Iterable[Context]) -> list[Priority | None]:
+    """Return the priority that a `with priority(...)` gives in each of them, or None."""
+    held = [context.get(_PRIORITY) for context in contexts]
+    return [None if each is None else each.value for each in held]
 
 
 def act_for(tier: Priority | None, end: float | None) -> None:

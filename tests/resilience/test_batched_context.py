@@ -16,7 +16,7 @@ from resilience import (
     priority,
     retry,
 )
-from resilience._context import current_priority
+from resilience._context import current_priority, place_kept
 from resilience._switches import disabled
 from resilience.testing import FakeClock
 from tests.support.batches import Recorded
@@ -329,27 +329,47 @@ def test_what_outlives_its_batch_is_no_part_of_it():
 
     @batched(max_batch_size=2, batch_timeout=60)
     async def fetch(items):
-        sizes.append(len(items))
-        return items
-
-    @batched(max_batch_size=1)
-    async def start(items):
-        async def later():
+        async def later(item):
             await go.wait()
-            return await fetch(1)
+            return await fetch(item - 10)
 
-        tasks.append(asyncio.create_task(later()))
+        sizes.append(len(items))
+        tasks.extend(asyncio.create_task(later(item)) for item in items if item > 10)
         return items
 
     async def main():
         nonlocal go
         go = asyncio.Event()
-        await start(1)
-        await start(2)
+        await fetch.map([11, 12])
         go.set()
-        await asyncio.gather(*tasks)
+        return await asyncio.gather(*tasks)
 
     go = None
-    asyncio.run(main())
 
-    assert [2] == sizes
+    assert [1, 2] == asyncio.run(main())
+    assert [2, 2] == sizes
+
+
+def test_a_batch_leaves_the_places_of_its_callers_alone(run):
+    """A retry within it ends without giving up the place that a queue keeps for the caller."""
+
+    class Queue:
+        def forget_place(self):
+            forgotten.append(self)
+
+    def call():
+        place_kept(Queue())
+        return run.call(fetch, 1)
+
+    forgotten, attempts = [], []
+
+    def body(items):
+        attempts.append(items)
+        if len(attempts) == 1:
+            raise OSError
+        return items
+
+    fetch = batched(max_batch_size=1)(retry(initial_retry_delay=0)(run.function(body)))
+
+    assert 1 == copy_context().run(call)
+    assert (2, []) == (len(attempts), forgotten)

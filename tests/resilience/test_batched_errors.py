@@ -80,6 +80,9 @@ def test_trap_13_each_waiter_gets_an_exception_of_its_own(run):
         assert ["a note"] == each.__notes__
         assert cause is each.__cause__
         assert "body" in [frame.name for frame in traceback.extract_tb(each.__traceback__)]
+    found[1].add_note("mine")
+
+    assert [1, 2, 1] == [len(each.__notes__) for each in found]
 
 
 def test_trap_13_tracebacks_do_not_grow(run):

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import gc
 import threading
+import time
 import weakref
 from concurrent.futures import CancelledError
 
@@ -26,6 +27,7 @@ from resilience.testing import FakeClock, no_waiting
 from tests.support.batches import Recorded
 from tests.support.bodies import as_coroutine_function
 from tests.support.programs import run_program
+from tests.support.queues import asleep
 
 # -- submit ----------------------------------------------------------------------------------
 
@@ -438,6 +440,27 @@ def test_the_end_of_a_loop_ends_what_was_to_run_there():
         future.result(timeout=0)
 
 
+def test_a_running_batch_is_kept():
+    """A loop holds its tasks weakly; one that nobody waits for in a task must not be collected."""
+    held = []
+
+    @batched(max_batch_size=1)
+    async def fetch(items):
+        future = asyncio.get_running_loop().create_future()
+        held.append(weakref.ref(future))
+        return [await future for _ in items]
+
+    async def main():
+        future = fetch.submit(1)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        gc.collect()
+        held[0]().set_result("kept")
+        return await future
+
+    assert "kept" == asyncio.run(main())
+
+
 def test_flush_reaches_other_loops(fetch):
     """What waits in a loop of another thread is run there, and waited for."""
     results, waits = [], threading.Event()
@@ -554,6 +577,19 @@ def test_the_timer_thread_keeps_nothing():
 
         assert (1, 2) == (first.result(), second.result())
     assert 3 > len(timers._heap)
+
+
+def test_a_fake_clock_runs_towards_no_timer_that_was_cancelled():
+    """The thread forgets the moment that it waited for as soon as the batch is full."""
+    fetch = batched(max_batch_size=2, batch_timeout=3600)(lambda items: items)
+    with FakeClock(autojump=False) as clock:
+        first = fetch.submit(1)
+        while not asleep(clock):
+            time.sleep(0)
+
+        assert (2, 1) == (fetch.submit(2).result(), first.result())
+        while asleep(clock):
+            time.sleep(0)
 
 
 def test_a_clock_that_goes_back_before_the_thread_looks_is_noticed():
