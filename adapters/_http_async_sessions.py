@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from adapters._sockets import has_arrived
 from resilience._fork import renew_after
 
 __all__ = ["LoopSession", "Sessions"]
@@ -114,9 +115,28 @@ class _Response(aiohttp.ClientResponse):
         return response
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Connections; one on which something came that nobody had asked for is not used again.
+
+    aiohttp would take that for the answer to the next request. urllib3 looks by itself.
+    """
+
+    def _get(self, key: Any, *more: Any, **named: Any) -> Any:
+        for protocol, _ in self._conns.get(key, ()):
+            if protocol.is_connected() and (protocol.should_close or _has_arrived(protocol)):
+                protocol.close()
+        return super()._get(key, *more, **named)
+
+
+def _has_arrived(protocol: Any) -> bool:
+    """Look below the loop: it may have had no time to read what came while it was busy."""
+    connected = protocol.transport.get_extra_info("socket")
+    return connected is not None and has_arrived(connected)
+
+
 def _new_session() -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
+        connector=_Connector(
             limit=0,  # the queue has the limit
             keepalive_timeout=_KEPT,
             resolver=aiohttp.ThreadedResolver(),

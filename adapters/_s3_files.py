@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import uuid
 from collections.abc import Generator, Iterator
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO
 
 from resilience._rules import fail
 
-__all__ = ["FileOrPath", "check_target", "chunks_of", "source", "target"]
+__all__ = ["FileOrPath", "check_target", "chunks_of", "source", "target", "write_all"]
 
 FileOrPath = str | os.PathLike[str] | BinaryIO
 
@@ -33,6 +34,8 @@ def check_target(path_or_file: Any) -> None:
     is_path = isinstance(path_or_file, str | os.PathLike)
     if not is_path and not hasattr(path_or_file, "write"):
         fail("path_or_file", "must be a path or a binary file", type(path_or_file))
+    if isinstance(path_or_file, io.TextIOBase):
+        fail("path_or_file", "must be opened in binary mode", type(path_or_file))
 
 
 @contextmanager
@@ -55,6 +58,23 @@ def target(path_or_file: FileOrPath) -> Generator[BinaryIO]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_all(file: Any, content: bytes) -> None:
+    """Write all of it: a file without a buffer may take less at a time.
+
+    Raises:
+        OSError: if it takes nothing any more.
+    """
+    rest: bytes | memoryview = content
+    while rest:
+        taken = file.write(rest)
+        if taken is None and not isinstance(file, io.RawIOBase):
+            return  # it does not tell
+        if not taken:
+            msg = "the file takes no more bytes"
+            raise OSError(msg)
+        rest = memoryview(rest)[taken:]
 
 
 def chunks_of(file: BinaryIO, size: int) -> Iterator[bytes]:

@@ -117,7 +117,7 @@ def delete_many(
     while part := list(islice(rest, _MOST_KEYS)):
         requests.append(_deleting(bucket, part, extra_headers))
     if not requests:
-        return DeletedMany(deleted=(), raw=[])
+        return DeletedMany(deleted=(), raw=[], attempts=0)
     first, *others = (Ask(each, read=read) for each in requests)
     results: list[DeletedMany] = [(yield from asked(setup, encoded(bucket), first))]
     if others:

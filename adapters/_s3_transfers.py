@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from adapters._flows import Ask, Asks, Flow
 from adapters._messages import Reply
 from adapters._s3_answers import parse_object, reading
-from adapters._s3_files import FileOrPath, check_target, chunks_of, source, target
+from adapters._s3_files import FileOrPath, check_target, chunks_of, source, target, write_all
 from adapters._s3_flows import get, put
 from adapters._s3_places import asked
 from adapters._s3_requests import encoded, is_count, range_header, request
@@ -128,14 +128,14 @@ def download(
             raise
         first = yield from get(setup, bucket, key, **options)  # it is empty
     with target(path_or_file) as file:
-        file.write(first.body)
+        write_all(file, first.body)
         starts = iter(range(len(first.body), first.size, size))
         while wave := [
             parts.ask(start, min(start + size, first.size) - 1, first)
             for start in islice(starts, _at_once(setup))
         ]:
             for found in (yield wave):
-                file.write(found.body)
+                write_all(file, found.body)
     return ObjectInfo(**{each.name: getattr(first, each.name) for each in fields(ObjectInfo)})
 
 

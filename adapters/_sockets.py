@@ -24,11 +24,12 @@ from urllib3.exceptions import (
     NameResolutionError,
 )
 from urllib3.util.connection import allowed_gai_family
+from urllib3.util.wait import wait_for_read
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["POOLS", "exact_target", "patience"]
+__all__ = ["POOLS", "exact_target", "has_arrived", "patience"]
 
 _SMALL_BODY = 65_536  # bytes that are worth copying to save a system call
 _MOST_INTERIM = 32  # interim answers before the real one; servers send one or two
@@ -86,6 +87,11 @@ class _PatientResponse(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
         msg = f"more than {_MOST_INTERIM} interim answers"
         raise http.client.HTTPException(msg)
+
+
+def has_arrived(connected: Any) -> bool:
+    """Say whether something came on a socket that is still unread, or its end; does not wait."""
+    return wait_for_read(connected, timeout=0.0)
 
 
 class _PatientConnection(http.client.HTTPConnection):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -32,12 +33,19 @@ def make_app(state: EmulatorState) -> Starlette:
     endpoints = {f"/{provider.name}": _Endpoint(provider, state) for provider in PROVIDERS.values()}
     return Starlette(
         routes=[
-            *(Mount(path, app=endpoint) for path, endpoint in endpoints.items()),
+            *(_mounted(path, endpoint) for path, endpoint in endpoints.items()),
             # A base URL without a path is asked as it is: some servers answer there.
             *(Route(path, endpoint=endpoint) for path, endpoint in endpoints.items()),
             Mount("/_emulator", routes=control_routes(state)),
         ]
     )
+
+
+def _mounted(path: str, endpoint: _Endpoint) -> Mount:
+    """Return the route of all that is below a path; keys of objects may have line feeds."""
+    mount = Mount(path, app=endpoint)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 class _Endpoint:

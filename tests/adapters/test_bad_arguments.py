@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -69,6 +70,7 @@ CALLS: list[tuple[str, Any, Any]] = [
     ("metadata", s3, lambda client: client.put("bucket", "k", b"", metadata=["a"])),
     ("Content-Type", s3, lambda client: client.put("bucket", "k", b"", content_type="a\r\nb: c")),
     ("path_or_file", s3, lambda client: client.download("bucket", "k", 5)),
+    ("path_or_file", s3, lambda client: client.download("bucket", "k", io.StringIO())),
     ("prefix", s3, lambda client: list(client.list("bucket", 5.0))),
     ("page_size", s3, lambda client: list(client.list("bucket", page_size=0))),
     ("version_id", s3, lambda client: client.head("bucket", "k", version_id=HALF)),

@@ -404,6 +404,21 @@ def test_a_connection_that_switched_its_protocol_is_closed(transport, server: Re
     assert [1, 2] == [request.connection for request in server.requests]
 
 
+@pytest.mark.parametrize("has_read", [False, True], ids=["unread", "read"])
+def test_what_comes_unasked_is_nobodys_answer(transport, server: Recorder, has_read: bool):
+    """A connection that was idle, and on which something came, is not used again."""
+    asked, came = threading.Event(), threading.Event()
+    server.play([OK, asked.wait, answer(b"stray"), came.set], answer(b"second"))
+    fetch(transport, server)
+    asked.set()
+    came.wait()
+    if has_read:
+        getattr(transport, "idle", bool)()
+
+    assert b"second" == fetch(transport, server)
+    assert [1, 2] == [request.connection for request in server.requests]
+
+
 @pytest.mark.parametrize("status", [100, 103])
 def test_interim_answers_without_end_are_not_read_for_ever(transport, server: Recorder, status):
     """Each of them comes in time, so counting ends it, or the time for all of them together."""

@@ -26,7 +26,19 @@ from resilience import DeadlineExceededError, SettingsError, _clock
 from tests.adapters.flavours import Make
 
 MEBIBYTE = 1024 * 1024
-KEYS = ["plain", "a b+c.txt", "x/../y", "./z", "/lead", "über/日本", "a//b", "p%20q", "*'()!", "t/"]
+KEYS = [
+    "plain",
+    "a b+c.txt",
+    "x/../y",
+    "./z",
+    "/lead",
+    "über/日本",
+    "a//b",
+    "p%20q",
+    "*'()!",
+    "t/",
+    "a\nb",
+]
 
 
 @pytest.fixture
@@ -178,9 +190,10 @@ def test_deleting_what_is_not_there(client: Any):
     """It counts as deleted; nothing to delete asks nothing."""
     assert not client.delete("bucket", "nothing").is_marker
     assert ("a", "b") == client.delete_many("bucket", iter(["a", "b"])).deleted
-    assert ((), ()) == (
+    assert ((), (), 0) == (
         client.delete_many("bucket", []).deleted,
         client.delete_many("bucket", []).errors,
+        client.delete_many("bucket", []).attempts,
     )
     with pytest.raises(SettingsError, match="keys must be texts"):
         client.delete_many("bucket", ["a", "\x01"])
@@ -327,6 +340,70 @@ def test_a_download_of_any_size(client: Any, tmp_path: Path, size: int):
 
     assert (content, size) == ((tmp_path / "file").read_bytes(), known.size)
     assert ["file"] == [each.name for each in tmp_path.iterdir()]
+
+
+class Raw(io.RawIOBase):
+    """A file without a buffer, which takes little at a time, and in the end nothing."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.content = bytearray()
+        self.room = room
+
+    def write(self, content: Any) -> int:
+        taken = bytes(content[: min(100_000, self.room)])
+        self.content += taken
+        self.room -= len(taken)
+        return len(taken)
+
+
+def test_a_download_into_a_file_without_a_buffer(client: Any):
+    """All of the object is written, whatever the file takes at a time; else it is an error."""
+    client.put("bucket", "key", content := os.urandom(MEBIBYTE))
+
+    client.download("bucket", "key", file := Raw(room=MEBIBYTE))
+    with pytest.raises(OSError, match="takes no more"):
+        client.download("bucket", "key", Raw(room=MEBIBYTE - 1))
+
+    assert content == file.content
+
+
+def test_a_download_into_what_does_not_tell_how_much_it_took(client: Any):
+    """It is taken for a file that takes everything."""
+    client.put("bucket", "key", b"content")
+
+    class Untold:
+        def __init__(self) -> None:
+            self.content = b""
+
+        def write(self, content: bytes) -> None:
+            self.content += content
+
+    client.download("bucket", "key", file := Untold())
+
+    assert b"content" == file.content
+
+
+def test_a_download_into_a_pipe(client: Any, tmp_path: Path):
+    """What stands at the path and is no file stays there, and gets the bytes."""
+    client.put("bucket", "key", b"content")
+    os.mkfifo(pipe := tmp_path / "pipe")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        client.download("bucket", "key", pipe)
+
+        assert (b"content", True) == (os.read(reader, 100), pipe.is_fifo())
+    finally:
+        os.close(reader)
+
+
+def test_a_download_to_a_long_name(client: Any, tmp_path: Path):
+    """Every name that the folder takes will do: the unfinished file has a short one."""
+    client.put("bucket", "key", b"content")
+
+    client.download("bucket", "key", tmp_path / ("n" * 250))
+
+    assert b"content" == (tmp_path / ("n" * 250)).read_bytes()
 
 
 def test_a_download_that_fails_leaves_nothing(client: Any, emulator: Emulator, tmp_path: Path):

@@ -11,6 +11,8 @@ from adapters._http_async import AsyncIncoming, AsyncTransport
 
 __all__ = ["AsyncFace", "make_transport"]
 
+_ROUNDS = 20  # of the loop; one reads
+
 
 def make_transport(flavour: str, **options: Any) -> Any:
     """A transport of one kind: it opens, and closes."""
@@ -28,6 +30,11 @@ class AsyncFace:
         """Open a request."""
         incoming = self.runner.run(self.transport.open(*args, **kwargs))
         return _Answer(incoming, self.runner.run)
+
+    def idle(self) -> None:
+        """Let the loop read what has arrived."""
+        for _ in range(_ROUNDS):
+            self.runner.run(asyncio.sleep(0))
 
     def close(self) -> None:
         """Close the connections, not the loop."""
