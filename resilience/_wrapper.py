@@ -135,6 +135,16 @@ class _Bound(wrapt.ObjectProxy[Any]):
         return type(self)(method.__func__, method.__self__)
 
 
+class _ClassMethod(classmethod):  # type: ignore[type-arg] # of any parameters
+    """A class method whose `submit` and the like get the class.
+
+    From Python 3.13 on the built-in one does not ask the function how it is bound.
+    """
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self.__func__.__get__(type(instance) if owner is None else owner)
+
+
 def _binder(
     function: Callable[..., Any], handles: dict[str, Any]
 ) -> Callable[[Wrapper, object], Any] | None:
@@ -155,7 +165,7 @@ def decorate(function: Any, *make_layers: Callable[[str], Layer], describe_span:
     """
     if isinstance(function, classmethod | staticmethod):
         inside = decorate(function.__func__, *make_layers, describe_span=describe_span)
-        return type(function)(inside)
+        return (_ClassMethod if type(function) is classmethod else type(function))(inside)
     bare, inner = _unwrapped(function)
     if not callable(bare):
         fail("function", "must be callable (settings go by keyword)", bare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import sys
 
 import pytest
 
@@ -255,6 +256,8 @@ def test_methods(run, name):
     owner = {"m": service, "o": type(service), "s": None}[name[0]]
 
     assert (owner, 2, 2) == second == first.result()
+    if name == "of_class" and sys.version_info >= (3, 13):
+        return  # `classmethod` tells nobody the class any more: the decorator has to be outside
     assert [(owner, 3, 2)] * 2 == run.call(method.map, [1, 2], size=3)
     futures = [method.submit(number, size=4) for number in (1, 2)]
 
