@@ -62,9 +62,11 @@ def test_trap_3_cancelled_at_any_await_the_call_ends_there():
 def test_trap_3_a_cancelled_call_is_neither_success_nor_failure():
     """Whenever it was cancelled; the retries made until then do count."""
     with no_waiting():
-        cancelled = cancelled_at_every_step(fails_once(retry(name="cancelled")), lambda step: None)
+        cancelled = cancelled_at_every_step(
+            fails_once(retry(name="cancelled retry")), lambda step: None
+        )
 
-    stats = get_stats("cancelled")
+    stats = get_stats("cancelled retry")
     assert cancelled == stats["cancelled_requests"]
     assert (1, 0) == (stats["successful_requests"], stats["failed_requests"])
 
