@@ -76,7 +76,6 @@ def open_client(base_url: str, keys: Mapping[str, str], jobs: int) -> openai.Cli
         queue_size=jobs,
         failure_threshold=8,
         reset_timeout=0.5,
-        enable_batching=False,  # the proof looks for the requests of each job
         read_timeout=_TIMEOUT,
         enable_batching=False,  # the proof needs a request for each job
         name="demo",
