@@ -58,10 +58,10 @@ _PROVIDER = Provider(
     base_url_variables=("GOOGLE_GEMINI_BASE_URL",),
     key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
     authorize=_authorize,
+    batch_models=("*embedding*",),
     own_settings={
         "api_version": OwnSetting(default="v1", variables=("GOOGLE_GENAI_API_VERSION",)),
     },
-    batch_models=("*embedding*",),
     errors=GEMINI_ERRORS,
     span_operations={"chat": "generate_content", "generate": "generate_content"},
 )

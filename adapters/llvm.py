@@ -69,8 +69,8 @@ _PROVIDER = Provider(
     normalize_url=without_path,
     key_variables=("LLVM_API_KEY", "VLLM_API_KEY"),
     needs_key=False,
-    batch_models=("*",),
     request_id_header="X-Request-Id",
+    batch_models=("*",),
     own_settings={"dialect": OwnSetting(default="vllm", rule=one_of("vllm", "llvm"))},
     errors=VLLM_ERRORS,
     dialect=Dialect(

@@ -69,19 +69,19 @@ _PROVIDER = Provider(
     normalize_url=without_path,
     key_variables=("OPEA_API_KEY",),
     needs_key=False,
-    batch_models=("*",),
     request_id_header="X-Request-Id",  # the services read none; proxies do
+    batch_models=("*",),
     own_settings={
         f"{name}_url": OwnSetting(variables=(f"OPEA_{name.upper()}_URL",), rule=an_address)
         for name in _WITH_ADDRESSES
     },
     errors=OPEA_ERRORS,
-    span_operations={"chatqna": "chat", "retrieve": "retrieval"},
     dialect=Dialect(
         embeddings_path="v1/embeddings",
         embedding_format=None,  # taken, and not honoured
         max_inputs=32,  # what the server behind the service takes
     ),
+    span_operations={"chatqna": "chat", "retrieve": "retrieval"},
 )
 
 

@@ -69,11 +69,11 @@ _PROVIDER = Provider(
     base_url_variables=("OPENAI_BASE_URL",),
     key_variables=("OPENAI_API_KEY",),
     request_id_header="X-Client-Request-Id",
+    batch_models=("text-embedding-*",),
     own_settings={
         "organization": OwnSetting(header="OpenAI-Organization", variables=("OPENAI_ORG_ID",)),
         "project": OwnSetting(header="OpenAI-Project", variables=("OPENAI_PROJECT_ID",)),
     },
-    batch_models=("text-embedding-*",),
     errors=OPENAI_ERRORS,
     dialect=Dialect(
         stream_options={"include_usage": True},

@@ -75,9 +75,9 @@ _PROVIDER = Provider(
     normalize_url=without_path,
     key_variables=("OVMS_API_KEY",),
     needs_key=False,
+    request_id_header="X-Request-Id",  # the server itself reads none; proxies do
     batch_models=("*",),
     batch_operations=("embed",),  # tensors only go together where a model takes any number of rows
-    request_id_header="X-Request-Id",  # the server itself reads none; proxies do
     own_settings={"dialect": OwnSetting(default="kserve", rule=one_of("kserve", "tfs"))},
     errors=OVMS_ERRORS,
     dialect=Dialect(

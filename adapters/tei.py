@@ -58,8 +58,8 @@ _PROVIDER = Provider(
     normalize_url=without_path,
     key_variables=("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_API_TOKEN", "HF_API_KEY"),
     needs_key=False,
-    batch_models=("*",),
     request_id_header="X-Request-Id",  # the server itself reads none; proxies do
+    batch_models=("*",),
     own_settings={"max_client_batch_size": OwnSetting(default=32, rule=_a_size)},
     errors=TEI_ERRORS,
 )
