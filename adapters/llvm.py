@@ -4,6 +4,7 @@ The name is that of an older framework, whose "LLVM" API was a server of models 
 `dialect="llvm"` speaks its routes, the default `dialect="vllm"` those of a vLLM server.
 The address comes from `LLVM_BASE_URL`, `LLVM_API_URL`, `VLLM_BASE_URL` or `VLLM_API_URL`, keys
 from `LLVM_API_KEY`, `VLLM_API_KEY` and their numbers, or all from arguments of `Client`.
+The functions of this module use one client that is made when the first of them is called.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ Each of them stands at an address of its own. `OPEA_BASE_URL` (or the older `OPE
 that of all operations, `OPEA_CHAT_URL`, `OPEA_CHATQNA_URL`, `OPEA_EMBED_URL`, `OPEA_RERANK_URL`,
 `OPEA_RETRIEVE_URL`, `OPEA_GUARDRAILS_URL` and `OPEA_INGEST_URL` those of single ones.
 No service asks for a key; one for a proxy in front comes from `OPEA_API_KEY`, `OPEA_API_KEY_1`, ….
+The functions of this module use one client that is made when the first of them is called.
 """
 
 from __future__ import annotations

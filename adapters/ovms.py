@@ -4,6 +4,7 @@ Tensors go by KServe v2, which every version has; `dialect="tfs"` takes the rout
 TensorFlow-Serving, which versions up to 2026.2 have. Chat, embeddings and ranks go by `/v3`.
 The address comes from `OVMS_BASE_URL` or `OVMS_API_URL`, a key, where the server asks for one,
 from `OVMS_API_KEY`, `OVMS_API_KEY_1`, …, or all from arguments of `Client`.
+The functions of this module use one client that is made when the first of them is called.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 A server with one model, so that no operation needs its name. Its address comes from `TEI_BASE_URL`
 or `base_url`. It asks for a key only if it was given one: that comes from `HF_TOKEN`,
 `HF_TOKEN_1`, …, or the older `HUGGING_FACE_HUB_TOKEN`, `HF_API_TOKEN` and `HF_API_KEY`.
+The functions of this module use one client that is made when the first of them is called.
 """
 
 from __future__ import annotations
