@@ -32,9 +32,9 @@ def region_rule(value: object) -> str | None:
 
 
 class S3Client(CommonClient):
-    """A client of S3 in the making.
+    """What both clients of S3 have beside the operations.
 
-    As the others, but that its keys have parts.
+    Each is a client as the others are, but that its keys have parts.
     `key_name` chooses an entry for a call, where `key` is that of an object.
 
     Args:

@@ -1,7 +1,7 @@
 """Where a request of S3 goes, and for which region and time it is signed.
 
 A server that knows better says so in its refusal: what it says is remembered by the client, and
-the request is sent once more. Pure, but for what a client has learned.
+the request is sent once more. Pure, but for the clock and what a client has learned.
 """
 
 from __future__ import annotations
