@@ -27,11 +27,11 @@ from resilience import (
     reset_stats,
 )
 from resilience._context import act_for, current_priority
+from resilience._pool_entries import reject_unknown_entry
 from resilience._pool_layer import PoolLayer
 from resilience._stack import Switches, layers_of
 from resilience._switches import Switch, is_off
 from resilience._wrapper import decorate
-from resilience.settings import reject_unknown
 from resilience.telemetry.statistics import CallStatistics, statistics_of
 
 __all__ = ["CommonClient", "last_answer_first", "time_to_clean_up"]
@@ -156,7 +156,7 @@ class CommonClient(CombinedCalls):
         """Take the options of every call out of those of this one, but for the `named`."""
         call = CallOptions(options, self._setup.timeout, named)
         if call.key is not None:
-            reject_unknown((call.key,), self.keys.names(), f"pool {self.keys.name!r}", what="entry")
+            reject_unknown_entry(self.keys, call.key)
         return call
 
     def _exchange(self, request: Request, call: CallOptions, entry: str | None = None) -> Exchange:

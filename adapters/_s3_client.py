@@ -14,9 +14,9 @@ from adapters._s3_requests import is_count, request
 from adapters._s3_signing import presign, require_extra
 from adapters._setup import reject_unknown_settings
 from resilience import KeyPool, Settings
+from resilience._pool_entries import reject_unknown_entry
 from resilience._rules import fail
 from resilience.errors import SettingsError
-from resilience.settings import reject_unknown
 
 __all__ = ["S3Client", "region_rule"]
 
@@ -135,6 +135,6 @@ class S3Client(CommonClient):
         entry = options.pop("key_name", None)
         call = super()._call(options, named)
         if entry is not None:
-            reject_unknown((entry,), self.keys.names(), f"pool {self.keys.name!r}", what="entry")
+            reject_unknown_entry(self.keys, entry)
             call.key = entry
         return call

@@ -27,7 +27,7 @@ from resilience._rules import check, fail
 from resilience._waiters import Waiter
 from resilience.settings import reject_unknown
 
-__all__ = ["KeyEntries", "entries_of"]
+__all__ = ["KeyEntries", "entries_of", "reject_unknown_entry"]
 
 _OWN = frozenset({"base_url", "group", "key", "tiers", "weight"})
 
@@ -180,7 +180,7 @@ class KeyEntries:
         check("entry", name)
         member = self._members.get(name)
         if member is None:
-            reject_unknown((name,), (*self.names(),), f"pool {self.name!r}", what="entry")
+            reject_unknown_entry(self, name)
             fail("entry", "was removed meanwhile", name)
         return member
 
@@ -241,6 +241,11 @@ class KeyEntries:
     def __reduce__(self) -> NoReturn:
         msg = "a key pool holds secrets and cannot be pickled"
         raise TypeError(msg)
+
+
+def reject_unknown_entry(pool: KeyEntries, name: str) -> None:
+    """Raise a `SettingsError`, with the nearest name, where a pool has no such entry."""
+    reject_unknown((name,), pool.names(), f"pool {pool.name!r}", what="entry")
 
 
 def entries_of(keys: object) -> dict[str, Mapping[str, Any]]:
