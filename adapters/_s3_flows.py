@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from xml.etree import ElementTree as ET
 
 from adapters._flows import Ask, Flow
+from adapters._messages import Reply, Request
 from adapters._s3_answers import (
     parse_copied,
     parse_deleted,
@@ -26,6 +29,8 @@ from adapters._setup import Setup
 from resilience._rules import fail
 
 __all__ = ["copy", "delete", "get", "head", "put"]
+
+R = TypeVar("R")
 
 
 def get(
@@ -68,8 +73,7 @@ def get(
         extra_headers=extra_headers,
         as_stored=True,
     )
-    read = reading(setup, encoded(bucket), parse_object)
-    return (yield from asked(setup, encoded(bucket), Ask(built, read=read)))
+    return (yield from _ask(setup, bucket, built, parse_object))
 
 
 def head(
@@ -83,8 +87,7 @@ def head(
     """Ask for what is known of an object, without its body."""
     query = {"versionId": version_id}
     built = request("head", "HEAD", bucket, key, query=query, extra_headers=extra_headers)
-    read = reading(setup, encoded(bucket), parse_info)
-    return (yield from asked(setup, encoded(bucket), Ask(built, read=read)))
+    return (yield from _ask(setup, bucket, built, parse_info))
 
 
 def put(
@@ -126,8 +129,7 @@ def put(
         body=content,
         content_type=content_type,
     )
-    read = reading(setup, encoded(bucket), parse_written)
-    return (yield from asked(setup, encoded(bucket), Ask(built, read=read)))
+    return (yield from _ask(setup, bucket, built, parse_written))
 
 
 def _in_memory(body: object) -> bytes:
@@ -175,8 +177,7 @@ def copy(
         "x-amz-metadata-directive": "REPLACE" if replaces else None,
     }
     built = request("copy", "PUT", to_bucket, to_key, headers=headers, extra_headers=extra_headers)
-    read = reading(setup, encoded(to_bucket), parse_copied, "CopyObjectResult")
-    return (yield from asked(setup, encoded(to_bucket), Ask(built, read=read)))
+    return (yield from _ask(setup, to_bucket, built, parse_copied, "CopyObjectResult"))
 
 
 def delete(
@@ -190,5 +191,16 @@ def delete(
     """Delete an object; one that does not exist counts as deleted."""
     query = {"versionId": version_id}
     built = request("delete", "DELETE", bucket, key, query=query, extra_headers=extra_headers)
-    read = reading(setup, encoded(bucket), parse_deleted)
+    return (yield from _ask(setup, bucket, built, parse_deleted))
+
+
+def _ask(
+    setup: Setup,
+    bucket: str,
+    built: Request,
+    parse: Callable[[Reply, ET.Element], R],
+    root: str | None = None,
+) -> Flow[R]:
+    """Send one request about an object of a bucket, and read its answer."""
+    read = reading(setup, encoded(bucket), parse, root)
     return (yield from asked(setup, encoded(bucket), Ask(built, read=read)))
