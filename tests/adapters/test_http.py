@@ -234,6 +234,22 @@ def test_every_fault_is_one_of_our_errors(
     assert b'{"ok": true}' == fetch(transport, server)
 
 
+@pytest.mark.parametrize("fault", ["cut length", "cut chunk", "cut between chunks"])
+def test_what_arrived_before_a_cut_comes_before_the_error(
+    patient: Any, server: Recorder, fault: str
+):
+    """A stream gives its reader all that the server sent, and fails only then."""
+    *_, script = FAULTS[fault]
+    server.play(script)
+
+    with closing(post(patient, server)) as incoming:
+        chunks = incoming.chunks()
+
+        assert b"abc" == next(chunks)
+        with pytest.raises(ConnectionFailedError, match="cut"):
+            next(chunks)
+
+
 def test_a_fault_leaves_no_connection_behind(transport: Any, server: Recorder):
     """The next request finds a new one: the broken one is closed and not kept."""
     server.play([HEAD + b"Content-Length: 9\r\n\r\nabc", Do.CLOSE], OK, OK)
