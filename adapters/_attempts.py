@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from adapters._attempt_parts import OK, REDIRECTS, AttemptParts
 from adapters._exchange import Exchange, MakeReader, Read
 from adapters._failures import no_stream
-from adapters._http import Incoming, Transport
+from adapters._http import Transport
+from adapters._incoming import Incoming
 from adapters._messages import Headers, StreamEvent
 from adapters._resume import Arrived
 from adapters._setup import Setup

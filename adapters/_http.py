@@ -9,8 +9,7 @@ needs none of them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,24 +18,17 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ClosedPoolError
 
-from adapters._messages import Headers
+from adapters._incoming import Incoming
 from adapters._network_errors import FAILURES, network_error
-from adapters._network_words import not_set_up, too_large
+from adapters._network_words import not_set_up
 from adapters._patience import Patience
 from adapters._setup import MAX_ANSWER_SIZE
 from adapters._sockets import POOLS, exact_target, patience
 from resilience._fork import renew_after
 
-__all__ = [
-    "ACCEPT_ENCODING",
-    "Incoming",
-    "Transport",
-    "encode_form",
-]
+__all__ = ["ACCEPT_ENCODING", "Surroundings", "Transport", "encode_form", "look_around"]
 
 ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
-_CHUNK = 65_536  # bytes
-_TIME_TO_END = 0.05  # seconds; the end of a stream's body follows its end marker at once, or late
 _HOSTS = 1_000  # pools for addresses; more than a client can have, so that none is thrown out
 _NO_RETRIES = urllib3.Retry(total=False, redirect=False, raise_on_redirect=False)
 
@@ -182,68 +174,6 @@ class Transport:
             return route
 
 
-class Incoming:
-    """An answer whose headers have come: read it whole or in chunks, or close it."""
-
-    def __init__(
-        self, response: urllib3.BaseHTTPResponse, base_url: str, limit: Patience, max_size: int
-    ) -> None:
-        self._response = response
-        self._base_url = base_url
-        self._limit = limit
-        self._max_size = max_size
-        self.status = response.status
-        self.headers = Headers(response.headers.items())
-
-    def read(self) -> bytes:
-        """Return the whole body, decompressed; the connection is free for the next request.
-
-        Raises:
-            InvalidResponseError: if it is longer than allowed, or its compression is broken.
-            ConnectionFailedError: if it is cut off.
-            RequestTimeoutError: if it takes too long.
-        """
-        length = self._response.length_remaining
-        if length is None or "content-encoding" in self.headers:
-            return b"".join(self.chunks())
-        self._check_size(length)
-        try:
-            return self._response.read()
-        except FAILURES as error:
-            raise network_error(error, self._base_url, self._limit) from error
-
-    def chunks(self) -> Iterator[bytes]:
-        """Give the parts of the body as they arrive; raises as `read` does."""
-        size = 0
-        try:
-            while chunk := self._response.read1(_CHUNK):
-                size += len(chunk)
-                self._check_size(size)
-                yield chunk
-        except FAILURES as error:
-            raise network_error(error, self._base_url, self._limit) from error
-
-    def end(self) -> None:
-        """Finish with an answer of which all that matters has been read; never raises.
-
-        If its end is there, or about to come, the connection can serve the next request.
-        """
-        self._limit.shorten(_TIME_TO_END)
-        with suppress(*FAILURES):
-            self._response.read1(_CHUNK)
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the connection; it is closed unless the answer has been read to its end."""
-        self._response.close()
-        self._response.release_conn()
-
-    def _check_size(self, size: int) -> None:
-        if size > self._max_size:
-            self.close()
-            raise too_large(self._max_size)
-
-
 def encode_form(data: Any, files: Any) -> tuple[bytes | None, str | None]:
     """Encode a form or an upload: the body, and its content type.
 
@@ -281,3 +211,39 @@ def _new_route(session: requests.Session, base_url: str) -> _Route:
         # Also a proxy or a bundle of certificates in the environment that is none.
         raise not_set_up(base_url, error) from error
     return _Route(pool, adapter.request_url(request, proxies).rstrip("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the environment says about requests to one address.
+
+    Attributes:
+        url: The address as it is asked for, without a slash at its end.
+        proxy: The proxy that they go through, or None.
+        bundle: The file or folder of the certificates that are trusted.
+    """
+
+    url: str
+    proxy: str | None
+    bundle: str
+
+
+def look_around(base_url: str) -> Surroundings:
+    """Read the environment as requests does, for whoever sends without it.
+
+    Raises:
+        ConnectionFailedError: if the address is none, or the environment cannot be used.
+    """
+    with requests.Session() as session:
+        try:
+            url = str(requests.Request("GET", base_url).prepare().url)
+            session.get_adapter(url)
+            found = session.merge_environment_settings(
+                url, {}, stream=False, verify=None, cert=None
+            )
+        except (*FAILURES, ValueError) as error:
+            raise not_set_up(base_url, error) from error
+    proxy = requests.utils.select_proxy(url, found["proxies"])
+    named: Any = found["verify"]
+    bundle = named if isinstance(named, str) else requests.utils.DEFAULT_CA_BUNDLE_PATH
+    return Surroundings(url.rstrip("/"), proxy, bundle)

@@ -19,9 +19,9 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from adapters._http import look_around
 from adapters._http_async_errors import FAILURES, network_error
 from adapters._http_async_sessions import LoopSession, Sessions
-from adapters._http_environment import look_around
 from adapters._messages import Headers
 from adapters._network_words import not_set_up, too_large
 from adapters._patience import Patience

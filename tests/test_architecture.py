@@ -17,7 +17,7 @@ SEAMS = {
     "aiohttp": ["adapters/_http_async*.py"],
     "botocore": ["adapters/_s3_signing.py"],
     "opentelemetry": ["resilience/telemetry/opentelemetry.py", "resilience/telemetry/_otel*.py"],
-    "requests": ["adapters/_http.py", "adapters/_http_environment.py"],
+    "requests": ["adapters/_http.py"],
     "time": ["resilience/_clock.py"],
     "wrapt": ["resilience/_wrapper.py"],
 }
