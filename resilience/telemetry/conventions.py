@@ -238,6 +238,13 @@ SPAN_EVENTS: tuple[SpanEvent, ...] = (
 _ENDED = ("resilience.outcome",)
 _OF_A_CALL = ("resilience.attempts", "resilience.queue.wait", _KEY, _ERROR)
 
+
+def _is_of_a_model(name: str) -> bool:
+    """Return whether an attribute tells of a model's call what not each call has."""
+    on_metrics = ("gen_ai.token.modality", "gen_ai.token.type")
+    return name.startswith("gen_ai.") and name not in (*_MODEL_CALL, *on_metrics)
+
+
 SPANS: tuple[Span, ...] = (
     Span("{function}", "INTERNAL", "one call of a decorated function", _ENDED, _OF_A_CALL),
     Span(
@@ -254,7 +261,7 @@ SPANS: tuple[Span, ...] = (
         (*_MODEL_CALL, "server.address", "resilience.request_id", *_ENDED),
         (
             *(*_OF_A_CALL, "server.port", "resilience.server_request_id"),
-            *(each.name for each in ATTRIBUTES if each.name.startswith("gen_ai.")),
+            *(each.name for each in ATTRIBUTES if _is_of_a_model(each.name)),
         ),
     ),
     Span(
