@@ -16,10 +16,11 @@ import gc
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from itertools import repeat
-from time import perf_counter, process_time
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, TypeVar
+
+from benchmarks.figures import Figure, Round, figure_of
+from benchmarks.samples import VALUE, Call, seconds_per_call
 
 __all__ = [
     "BASE",
@@ -27,60 +28,23 @@ __all__ = [
     "FULL",
     "PLAIN",
     "QUICK",
-    "VALUE",
     "Contest",
     "Effort",
-    "Figure",
     "Result",
+    "fresh",
     "measure",
-    "own_figure",
-    "passing_seconds_per_call",
-    "seconds_per_await",
-    "seconds_per_call",
+    "take_rounds",
 ]
 
 BASE = "c"  # one `functools.wraps` closure around the same function
 PLAIN = "ours plain"  # without statistics
 DEFAULT = "ours default"  # with them, and without an OpenTelemetry SDK
 
-VALUE = 42  # what every call is given, and returns
-
-_PARTS = 3
 _FIRST_NUMBER = 8
 _MOST = 1_000_000  # calls in a sample
 
-Call = Any  # what a sample takes
+F = TypeVar("F")
 Sample = Callable[[Any, int], float | Coroutine[Any, Any, float]]
-
-
-async def seconds_per_await(call: Call, number: int) -> float:
-    """Return the processor's mean time for a call that is awaited."""
-    began = process_time()
-    for _ in repeat(None, number):
-        await call(VALUE)
-    return (process_time() - began) / number
-
-
-def seconds_per_call(call: Call, number: int) -> float:
-    """Return the processor's mean time for a call."""
-    began = process_time()
-    for _ in repeat(None, number):
-        call(VALUE)
-    return (process_time() - began) / number
-
-
-def passing_seconds_per_call(call: Call, number: int) -> float:
-    """Return the mean time that passes in a call, waiting included."""
-    began = perf_counter()
-    for _ in repeat(None, number):
-        call(VALUE)
-    return (perf_counter() - began) / number
-
-
-def own_figure(call: Call, number: int) -> float:
-    """Return what the contestant itself has measured, with so many calls or objects."""
-    figure: float = call(number)
-    return figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +58,14 @@ class Contest:
             not installed leaves its contestant out.
         baseline: The label that the others are compared with; None compares nothing.
         unit: The baseline's name in the table, or the unit where there is none.
-        goals: The ratio to reach, by label.
+        goals: The ratio to reach, by label; in place of a number, the label of the contestant
+            whose ratio is to be reached.
         sample: Takes one sample: a figure for one call (seconds, or bytes), from so many calls.
         echoes: Contestants are called with a value and return it; otherwise they are whatever
             `sample` takes.
         number: The calls of a sample; None chooses it so that a sample takes long enough.
-        shown: What the baseline's own figure is shown in: "µs", "ms", "M/s" or "bytes".
+        shown: What the baseline's own figure is shown in: "µs", "ms", "M/s", "k/s" or
+            "bytes".
         is_rate: The ratio is one of rates (more is better), not of costs.
         with_gc: The garbage collector runs, because it is a part of the cost.
         weight: Rounds are divided by this: a heavy contest makes few.
@@ -112,7 +78,7 @@ class Contest:
     contestants: Mapping[str, Callable[[], Call]]
     baseline: str | None = BASE
     unit: str = "c"
-    goals: Mapping[str, float] = field(default_factory=dict)
+    goals: Mapping[str, float | str] = field(default_factory=dict)
     sample: Sample = seconds_per_call
     echoes: bool = True
     number: int | None = None
@@ -135,21 +101,6 @@ class Effort:
 
 FULL = Effort(rounds=300, seconds=0.002)
 QUICK = Effort(rounds=60, seconds=0.002)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What a contestant came to: a ratio to the baseline (without one, the figure itself).
-
-    Attributes:
-        ratio: Of the best samples.
-        spread: The lowest and the highest of the ratios of the parts.
-        best: Its own best sample.
-    """
-
-    ratio: float
-    spread: tuple[float, float]
-    best: float
 
 
 @dataclass(frozen=True)
@@ -182,20 +133,30 @@ def measure(contest: Contest, effort: Effort) -> Result:
     Raises:
         AssertionError: if one of them does not do what it is meant to do.
     """
+    rounds, absent = take_rounds(contest, effort)
+    baseline = contest.baseline
+    figures = {
+        label: figure_of(rounds, label, baseline, is_rate=contest.is_rate)
+        for label in (rounds[0] if rounds else ())
+    }
+    return Result(contest, figures, absent)
+
+
+def take_rounds(contest: Contest, effort: Effort) -> tuple[list[Round], tuple[str, ...]]:
+    """Return what each round came to, and who is not installed; no rounds without the baseline."""
     with contest.around():
         entrants, absent = _enter(contest)
         for label, call in entrants.items():
             assert not contest.echoes or VALUE == _value(call(VALUE)), label
         if contest.baseline not in (None, *entrants):
-            return Result(contest, {}, absent)
+            return [], absent
         gc.collect()
         gc.freeze()  # the collections between samples look at nothing that was here before
         takers = {label: _Taker(contest, call, effort.seconds) for label, call in entrants.items()}
         turns = max(effort.fewest, effort.rounds // contest.weight)
         rounds = [_round(takers, turn) for turn in range(turns)]
         gc.unfreeze()
-    figures = {label: _figure(contest, label, rounds) for label in entrants}
-    return Result(contest, figures, absent)
+    return rounds, absent
 
 
 class _Taker:
@@ -206,15 +167,7 @@ class _Taker:
     """
 
     def __init__(self, contest: Contest, call: Call, seconds: float) -> None:
-        sample = contest.sample
-        assert isinstance(sample, FunctionType)
-        self._sample = FunctionType(
-            _fresh(sample.__code__),
-            sample.__globals__,
-            sample.__name__,
-            sample.__defaults__,
-            sample.__closure__,
-        )
+        self._sample = fresh(contest.sample)
         self._call = call
         self._with_gc = contest.with_gc
         self._number = contest.number or self._enough(seconds)
@@ -242,36 +195,27 @@ class _Taker:
         return max(1, min(_MOST, round(number * seconds / spent)))
 
 
+def fresh(function: F) -> F:
+    """Return a copy of a function whose code nobody else runs."""
+    assert isinstance(function, FunctionType)
+    copy: Any = FunctionType(
+        _fresh(function.__code__),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    return copy
+
+
 def _fresh(code: CodeType) -> CodeType:
     """Return a copy of the code, and of the functions within it, as if it had never run."""
     constants = (_fresh(each) if isinstance(each, CodeType) else each for each in code.co_consts)
     return code.replace(co_consts=tuple(constants))
 
 
-def _round(takers: Mapping[str, _Taker], turn: int) -> dict[str, float]:
+def _round(takers: Mapping[str, _Taker], turn: int) -> Round:
     """Take one sample of each, beginning with another one each time."""
     labels = list(takers)
     first = turn % len(labels)
     return {label: takers[label].take() for label in labels[first:] + labels[:first]}
-
-
-def _figure(contest: Contest, label: str, rounds: list[dict[str, float]]) -> Figure:
-    number = min(_PARTS, len(rounds))
-    parts = [_ratio(contest, label, rounds[part::number]) for part in range(number)]
-    return Figure(
-        ratio=_ratio(contest, label, rounds),
-        spread=(min(parts), max(parts)),
-        best=_best(label, rounds),
-    )
-
-
-def _ratio(contest: Contest, label: str, rounds: list[dict[str, float]]) -> float:
-    best = _best(label, rounds)
-    if contest.baseline is None:
-        return best
-    ratio = best / _best(contest.baseline, rounds)
-    return 1 / ratio if contest.is_rate else ratio
-
-
-def _best(label: str, rounds: list[dict[str, float]]) -> float:
-    return min(figures[label] for figures in rounds)

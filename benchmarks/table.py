@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.harness import DEFAULT, PLAIN, Contest, Figure, Result
+from benchmarks.figures import Figure
+from benchmarks.harness import DEFAULT, PLAIN, Contest, Result
 
-__all__ = ["details", "summary"]
+__all__ = ["details", "number", "shown", "summary", "table"]
 
 _OURS = (PLAIN, DEFAULT)
 _FACTORS = {"µs": 1e6, "ms": 1e3, "bytes": 1.0}
+_RATES = {"M/s": 1e-6, "k/s": 1e-3}
 
 
 def summary(results: Sequence[Result]) -> str:
     """Return the table: ours beside the goal and the peers."""
     header = ("what", PLAIN, DEFAULT, "goal", "reached", "baseline", "others")
-    return _table(header, (_summary_row(result) for result in results))
+    return table(header, (_summary_row(result) for result in results))
 
 
 def details(results: Sequence[Result]) -> str:
     """Return every figure with its spread, and the best sample behind it."""
-    header = ("contest", "contestant", "ratio", "spread", "best")
+    header = ("contest", "contestant", "ratio", "median", "spread", "best")
     rows = (
         (result.contest.name, label, *_figure_cells(result.contest, figure))
         for result in results
         for label, figure in result.figures.items()
     )
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _summary_row(result: Result) -> tuple[str, ...]:
     contest, figures = result.contest, result.figures
     others = [
-        f"{label} {_number(figure.ratio)}"
+        f"{label} {number(figure.ratio)}"
         for label, figure in sorted(figures.items(), key=lambda item: item[1].ratio)
         if label not in (*_OURS, contest.baseline)
     ]
@@ -40,7 +42,7 @@ def _summary_row(result: Result) -> tuple[str, ...]:
     return (
         contest.title,
         *(_own_cell(contest, figures.get(label)) for label in _OURS),
-        "; ".join(map(_number, contest.goals.values())),
+        "; ".join(_goal_cell(goal) for goal in contest.goals.values()),
         "; ".join(_verdicts(result)),
         _baseline_cell(result),
         ", ".join(others),
@@ -48,44 +50,59 @@ def _summary_row(result: Result) -> tuple[str, ...]:
 
 
 def _own_cell(contest: Contest, figure: Figure | None) -> str:
-    return "" if figure is None else f"{_number(figure.ratio)} {contest.unit}"
+    if figure is None:
+        return ""
+    return f"{number(figure.ratio)} {contest.unit} ({number(figure.median)})"
+
+
+def _goal_cell(goal: float | str) -> str:
+    return goal if isinstance(goal, str) else number(goal)
 
 
 def _baseline_cell(result: Result) -> str:
     contest = result.contest
     if contest.baseline is None or contest.baseline not in result.figures:
         return ""
-    return f"{contest.baseline}: {_shown(contest, result.figures[contest.baseline].best)}"
+    return f"{contest.baseline}: {shown(contest.shown, result.figures[contest.baseline].best)}"
 
 
 def _verdicts(result: Result) -> Iterable[str]:
     """Say for each goal whether it is reached; where it lies within the spread, nobody knows."""
     for label, goal in result.contest.goals.items():
-        figure = result.figures.get(label)
-        if figure is None:
+        figure, ratio = result.figures.get(label), _ratio_to_reach(result, goal)
+        if figure is None or ratio is None:
             continue
-        ends = [end >= goal if result.contest.is_rate else end <= goal for end in figure.spread]
+        ends = [end >= ratio if result.contest.is_rate else end <= ratio for end in figure.spread]
         yield "yes" if all(ends) else "perhaps" if any(ends) else "no"
 
 
-def _figure_cells(contest: Contest, figure: Figure) -> tuple[str, str, str]:
-    spread = " to ".join(_number(end) for end in figure.spread)
-    ratio = f"{_number(figure.ratio)} {contest.unit}"
-    return ratio, spread, _shown(contest, figure.best)
+def _ratio_to_reach(result: Result, goal: float | str) -> float | None:
+    if not isinstance(goal, str):
+        return goal
+    rival = result.figures.get(goal)
+    return None if rival is None else rival.ratio
 
 
-def _shown(contest: Contest, value: float) -> str:
-    if contest.shown == "M/s":
-        return f"{_number(1e-6 / value)} M/s"
-    return f"{_number(value * _FACTORS[contest.shown])} {contest.shown}"
+def _figure_cells(contest: Contest, figure: Figure) -> tuple[str, str, str, str]:
+    spread = " to ".join(number(end) for end in figure.spread)
+    ratio = f"{number(figure.ratio)} {contest.unit}"
+    return ratio, number(figure.median), spread, shown(contest.shown, figure.best)
 
 
-def _number(value: float) -> str:
+def shown(unit: str, value: float) -> str:
+    """Return a figure of one call in a unit: a time or a size, or the calls in a second."""
+    if unit in _RATES:
+        return f"{number(_RATES[unit] / value)} {unit}"
+    return f"{number(value * _FACTORS[unit])} {unit}"
+
+
+def number(value: float) -> str:
     """Return three digits that count, without an exponent."""
     decimals = 0 if value >= 100 else 1 if value >= 10 else 2
     return f"{value:,.{decimals}f}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

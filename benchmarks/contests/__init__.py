@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.contests import (
     adapter_cpu,
+    batching,
+    batching_threads,
     breaker_closed,
     breaker_open,
     breaker_threads,
@@ -31,6 +33,8 @@ CONTESTS = (
     *submit.CONTESTS,
     *waiting_jobs.CONTESTS,
     *waiting_tasks.CONTESTS,
+    *batching.CONTESTS,
+    *batching_threads.CONTESTS,
     *adapter_cpu.CONTESTS,
     *imports.CONTESTS,
     *memory.CONTESTS,

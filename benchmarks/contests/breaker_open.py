@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from benchmarks.harness import DEFAULT, PLAIN, VALUE, Contest
+from benchmarks.harness import DEFAULT, PLAIN, Contest
 from benchmarks.peers import BREAKERS, Decorator
+from benchmarks.samples import VALUE
 
 __all__ = ["CONTESTS"]
 

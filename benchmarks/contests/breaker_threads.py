@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
-from itertools import repeat
-from time import perf_counter
 
 from benchmarks.functions import closure, echo
-from benchmarks.harness import BASE, DEFAULT, PLAIN, VALUE, Call, Contest
+from benchmarks.harness import BASE, DEFAULT, PLAIN, Contest
 from benchmarks.peers import BREAKERS, decorated
+from benchmarks.samples import of_threads
 
 __all__ = ["CONTESTS"]
 
 _THREADS = 8
-
-
-def seconds_per_call_of_threads(call: Call, number: int) -> float:
-    """Return the time that passes for each call while eight threads share the calls."""
-    start = threading.Barrier(_THREADS + 1)
-
-    def work() -> None:
-        start.wait()
-        for _ in repeat(None, number // _THREADS):
-            call(VALUE)
-
-    threads = [threading.Thread(target=work) for _ in range(_THREADS)]
-    for thread in threads:
-        thread.start()
-    began = perf_counter()
-    start.wait()
-    for thread in threads:
-        thread.join()
-    return (perf_counter() - began) / number
 
 
 CONTESTS = (
@@ -43,7 +22,7 @@ CONTESTS = (
         baseline="circuitbreaker",
         unit="×",
         goals={PLAIN: 3, DEFAULT: 2},
-        sample=seconds_per_call_of_threads,
+        sample=of_threads(_THREADS),
         number=64_000,
         shown="M/s",
         is_rate=True,

@@ -14,7 +14,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.harness import PLAIN, Contest, own_figure
+from benchmarks.harness import PLAIN, Contest
+from benchmarks.samples import own_figure
 
 __all__ = ["CONTESTS"]
 

@@ -6,8 +6,9 @@ import tracemalloc
 from collections.abc import Callable
 from itertools import count
 
-from benchmarks.harness import DEFAULT, PLAIN, VALUE, Contest
+from benchmarks.harness import DEFAULT, PLAIN, Contest
 from benchmarks.peers import BREAKERS, Decorator
+from benchmarks.samples import VALUE
 
 __all__ = ["CONTESTS"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.functions import closure, closure_async, echo, echo_async
-from benchmarks.harness import BASE, DEFAULT, PLAIN, Contest, seconds_per_await
+from benchmarks.harness import BASE, DEFAULT, PLAIN, Contest
 from benchmarks.peers import RETRIES, RETRIES_ASYNC, decorated
+from benchmarks.samples import seconds_per_await
 
 __all__ = ["CONTESTS"]
 

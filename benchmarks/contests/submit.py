@@ -9,7 +9,8 @@ from typing import Any
 
 import resilience
 from benchmarks.functions import echo
-from benchmarks.harness import DEFAULT, PLAIN, Contest, passing_seconds_per_call
+from benchmarks.harness import DEFAULT, PLAIN, Contest
+from benchmarks.samples import passing_seconds_per_call
 
 __all__ = ["CONTESTS"]
 

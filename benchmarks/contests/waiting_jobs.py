@@ -17,7 +17,8 @@ from typing import Any
 
 import resilience
 from benchmarks.functions import echo
-from benchmarks.harness import DEFAULT, PLAIN, VALUE, Contest
+from benchmarks.harness import DEFAULT, PLAIN, Contest
+from benchmarks.samples import VALUE
 
 __all__ = ["CONTESTS", "Line"]
 

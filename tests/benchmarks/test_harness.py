@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness import DEFAULT, PLAIN, Contest, Effort, Result, measure, own_figure
+from benchmarks.harness import DEFAULT, PLAIN, Contest, Effort, Result, measure
+from benchmarks.samples import own_figure
 from benchmarks.table import details, summary
 
 
@@ -47,6 +48,7 @@ def test_a_figure_is_the_ratio_of_the_best():
     )
 
     assert 2.0 == result.figures[PLAIN].ratio
+    assert 3.0 == result.figures[PLAIN].median
     assert (1.0, 4.5) == result.figures[PLAIN].spread
     assert 4.0 == result.figures[PLAIN].best
 
@@ -107,10 +109,26 @@ def test_a_goal_is_reached_when_the_spread_is_within_it(samples: tuple[float, ..
     assert f"| 2.00 | {verdict} |" in summary([result])
 
 
+def test_a_goal_may_be_a_rival():
+    """What it comes to in the same run is what must be reached."""
+    result = result_of(
+        contestants={
+            "base": scripted(1.0, 1.0, 1.0),
+            PLAIN: scripted(2.0, 2.0, 2.0),
+            "rival": scripted(3.0, 3.0, 3.0),
+        },
+        goals={PLAIN: "rival"},
+    )
+
+    assert "| rival | yes |" in summary([result])
+
+
 def test_every_figure_stands_in_the_details():
     """One line for each contestant: ratio, spread and best sample."""
     result = result_of(
         contestants={"base": scripted(2e-6, 2e-6, 2e-6), DEFAULT: scripted(25e-6, 24e-6, 26e-6)},
     )
 
-    assert "| contest | ours default | 12.0 c | 12.0 to 13.0 | 24.0 µs |" in details([result])
+    line = "| contest | ours default | 12.0 c | 12.5 | 12.0 to 13.0 | 24.0 µs |"
+
+    assert line in details([result])
