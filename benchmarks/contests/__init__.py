@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.contests import (
     adapter_cpu,
+    adapters,
     batching,
     batching_threads,
     breaker_closed,
@@ -36,6 +37,7 @@ CONTESTS = (
     *batching.CONTESTS,
     *batching_threads.CONTESTS,
     *adapter_cpu.CONTESTS,
+    *adapters.CONTESTS,
     *imports.CONTESTS,
     *memory.CONTESTS,
 )
