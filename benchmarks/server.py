@@ -5,14 +5,14 @@ It does as little as a server can: what is measured is the client's side.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 __all__ = ["TEXT", "AnswerServer"]
 
@@ -35,6 +35,11 @@ _ANSWER = json.dumps(
         "usage": {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18},
     }
 ).encode()
+_REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(_ANSWER),
+    _ANSWER,
+)
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 
 class AnswerServer:
@@ -58,28 +63,33 @@ class AnswerServer:
                 process.stdin.close()  # it serves until its input ends, however we end
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Connection(asyncio.Protocol):
+    """Counts bytes: a head, and the body that it announces, is a request."""
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(_ANSWER)))
-        self.end_headers()
-        self.wfile.write(_ANSWER)
+    _transport: asyncio.WriteTransport
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    def __init__(self) -> None:
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, _, body = self._received.partition(b"\r\n\r\n")
+        announced = _LENGTH.search(head)
+        if announced and len(body) >= int(announced[1]):  # nobody sends two before an answer
+            self._received = b""
+            self._transport.write(_REPLY)
 
 
-def _serve() -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)
-    sys.stdin.read()
+async def _serve() -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(_Connection, "127.0.0.1", 0, backlog=1_024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    _serve()
+    asyncio.run(_serve())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.contests import (
     adapter_cpu,
+    adapter_threads,
     adapters,
     batching,
     batching_threads,
@@ -37,6 +38,7 @@ CONTESTS = (
     *batching.CONTESTS,
     *batching_threads.CONTESTS,
     *adapter_cpu.CONTESTS,
+    *adapter_threads.CONTESTS,
     *adapters.CONTESTS,
     *imports.CONTESTS,
     *memory.CONTESTS,

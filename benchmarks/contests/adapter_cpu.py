@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from benchmarks.harness import DEFAULT, PLAIN, Contest
 from benchmarks.server import TEXT, AnswerServer
 
-__all__ = ["CONTESTS"]
+__all__ = ["CLIENTS", "CONTESTS", "THREADS", "running"]
+
+THREADS = 16  # that may use a client at once
 
 _BASELINE = "requests.Session.post"
 _KEY = "sk-benchmark"
@@ -27,7 +29,8 @@ _clients = ExitStack()  # closed at the end of the contest
 
 
 @contextmanager
-def _running() -> Iterator[None]:
+def running() -> Iterator[None]:
+    """Run the server, and close the clients before it."""
     with _server.running(), _clients:
         yield
 
@@ -50,15 +53,23 @@ def _adapter(*, metrics_enabled: bool) -> Callable[[int], int]:
     from adapters import openai
 
     client = _clients.enter_context(
-        openai.Client(_KEY, base_url=_server.url, metrics_enabled=metrics_enabled)
+        openai.Client(
+            _KEY,
+            base_url=_server.url,
+            max_concurrent_requests=THREADS,
+            metrics_enabled=metrics_enabled,
+        )
     )
     return _echo(lambda: client.chat(_MODEL, _MESSAGES).text)
 
 
 def _requests() -> Callable[[int], int]:
     from requests import Session
+    from requests.adapters import HTTPAdapter
 
-    post, url = _clients.enter_context(Session()).post, f"{_server.url}/chat/completions"
+    session = _clients.enter_context(Session())
+    session.mount("http://", HTTPAdapter(pool_maxsize=THREADS))
+    post, url = session.post, f"{_server.url}/chat/completions"
     return _echo(lambda: _text(post(url, json=_BODY, headers=_HEADERS, timeout=60).json()))
 
 
@@ -83,23 +94,24 @@ def _sdk() -> Callable[[int], int]:
     return _echo(lambda: create(model=_MODEL, messages=_MESSAGES).choices[0].message.content)
 
 
+CLIENTS: dict[str, Callable[[], Callable[[int], int]]] = {
+    _BASELINE: _requests,
+    PLAIN: partial(_adapter, metrics_enabled=False),
+    DEFAULT: partial(_adapter, metrics_enabled=True),
+    "openai SDK": _sdk,
+}
+
 CONTESTS = (
     Contest(
         name="adapter-cpu",
         title="adapter call on a local server, CPU",
-        contestants={
-            _BASELINE: _requests,
-            PLAIN: partial(_adapter, metrics_enabled=False),
-            DEFAULT: partial(_adapter, metrics_enabled=True),
-            "openai SDK": _sdk,
-            "http.client": _http_client,
-        },
+        contestants={**CLIENTS, "http.client": _http_client},  # for one thread only
         baseline=_BASELINE,
         unit="×",
         goals={PLAIN: 0.65, DEFAULT: 0.65},
         number=20,
         shown="ms",
         weight=10,
-        around=_running,
+        around=running,
     ),
 )
