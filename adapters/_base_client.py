@@ -91,6 +91,11 @@ class CommonClient(CombinedCalls):
         self.retry, self.attempt_timeout = Switch("retry"), Switch("attempt_timeout")
         self._connect(setup)
 
+    @property
+    def base_url(self) -> str:
+        """Where requests go whose key has no address of its own; without a slash at its end."""
+        return self._setup.base_url
+
     def explain(self) -> str:
         """Return what stands around each request, its worst case, notes and warnings."""
         timeout = self._setup.timeout

@@ -82,6 +82,11 @@ class _Method:
         return str(self._methods[False].__name__)
 
     @property
+    def doc(self) -> str:
+        """What it does, in its own words."""
+        return inspect.getdoc(self._begin) or ""
+
+    @property
     def signature(self) -> inspect.Signature:
         """What the user gives."""
         return self._signature

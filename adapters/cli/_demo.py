@@ -9,7 +9,7 @@ import click
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(short_help="Watch calls survive a storm, beside the plain way.")
 @click.option(
     "--requests",
     "count",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import click
 
+from adapters.cli._variables import variables_in
 from adapters.emulator._errors import describe_error
 from adapters.emulator.faults import read_rules, read_script
 from adapters.emulator.process import require_extra
@@ -25,8 +26,8 @@ serves until SIGTERM, SIGINT or, with --exit-with-parent, the end of its input.
 SPEC is FAULT or FAULT:NAME=VALUE,NAME=VALUE,...
 \b
 Faults and their options:
-  400 to 599    that status: retry_after=S, retry_after_as=seconds|ms|date, code=,
-                message=, should_retry=true|false
+  400 to 599    that status: retry_after=S, retry_after_as=seconds|ms|date,
+                code=, message=, should_retry=true|false
   quota         429, the account is used up: the same options
   limit         each key may send requests=N in window=S; beyond it 429 with a
                 Retry-After that holds: retry_after_as=, grace=S
@@ -50,10 +51,10 @@ All take delay=S. They strike whenever all conditions that are given hold:
   rate=0.1              of them, chosen by the seed
 \b
 Examples:
-  python -m adapters emulate --fault 429:rate=0.1,retry_after=2 --fault hang:rate=0.01
-  python -m adapters emulate --fault 401:key=backup,from=5 --fault 503:from=10,to=14
-  python -m adapters emulate --fault limit:key=production,requests=20,window=2
-  python -m adapters emulate --fault cut:after=3,every=5 --seed 7 --log requests.jsonl
+  resilient emulate --fault 429:rate=0.1,retry_after=2 --fault hang:rate=0.01
+  resilient emulate --fault 401:key=backup,from=5 --fault 503:from=10,to=14
+  resilient emulate --fault limit:key=production,requests=20,window=2
+  resilient emulate --fault cut:after=3,every=5 --seed 7 --log requests.jsonl
 A script of the same: [{"fault": "429", "rate": 0.1, "retry_after": 2}, ...]
 """
 
@@ -67,7 +68,7 @@ def _input_of(option: str) -> Generator[None, None, None]:
         raise click.BadParameter(str(error), param_hint=option) from error
 
 
-@click.command(help=_HELP)
+@click.command(help=_HELP, short_help="Serve the APIs' protocols here, with faults on demand.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -101,6 +102,11 @@ def _input_of(option: str) -> Generator[None, None, None]:
 )
 @click.option("--log", metavar="FILE", help="Write a line of JSON for each request that has ended.")
 @click.option(
+    "--env",
+    metavar="FILE",
+    help="Write addresses and keys there as variables, such as to .env; it is removed at the end.",
+)
+@click.option(
     "--exit-with-parent",
     is_flag=True,
     help="Stop when standard input ends; for programs that start the emulator with a pipe.",
@@ -112,6 +118,7 @@ def emulate(  # noqa: PLR0917 - click hands them over by name
     script: str | None,
     keys: Sequence[str],
     log: str | None,
+    env: str | None,
     exit_with_parent: bool,  # noqa: FBT001 - click hands it over by name
 ) -> None:
     """Serve the providers' protocols on this machine, with faults on demand."""
@@ -141,7 +148,13 @@ def emulate(  # noqa: PLR0917 - click hands them over by name
         exit_with_parent=exit_with_parent,
     )
     try:
-        serve(launch, _announce)
+        with variables_in(env) as write:
+
+            def ready(providers: list[dict[str, object]]) -> None:
+                write(providers)
+                _announce(providers)
+
+            serve(launch, ready)
     except ValueError as error:
         option = f"--{describe_error(error)['setting']}"
         raise click.BadParameter(str(error), param_hint=option) from error

@@ -131,7 +131,7 @@ PROVIDER = Provider(
         ),
         Operation("metrics", "GET", "/metrics", _metrics, takes_json=False),
     ),
-    keys=keys_like("hf_emulator", "tei", 24),
+    keys=keys_like("hf_emulator", "hf", 24),
     authenticate=_authenticate,
     problem=_problem,
     stream_problem=_stream_problem,

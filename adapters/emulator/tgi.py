@@ -205,7 +205,7 @@ PROVIDER = Provider(
         ),
         Operation("metrics", "GET", "/metrics", _metrics, takes_json=False),
     ),
-    keys=keys_like("hf_emulator", "tgi", 24),
+    keys=keys_like("hf_emulator", "hf", 24),
     authenticate=optional_bearer,
     problem=_problem,
     stream_problem=_stream_problem,
