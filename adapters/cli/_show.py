@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -22,8 +23,8 @@ def show(result: Any, *, as_json: bool) -> None:
     """Write an answer: its text or bytes, else its own fields as JSON; with `as_json` all of it."""
     if as_json:
         click.echo(to_json(result))
-    elif hasattr(result, "body"):
-        click.get_binary_stream("stdout").write(result.body)
+    elif isinstance(body := getattr(result, "body", None), bytes):
+        sys.stdout.buffer.write(body)
     elif _has_text(result):
         click.echo(str(result))
     elif isinstance(result, Iterable):  # a list of names, say
