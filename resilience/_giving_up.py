@@ -12,7 +12,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 
-from resilience._marks import mark, marked
+from resilience._marks import mark, mark_once, marked
 from resilience._waiters import running_loop
 
 __all__ = ["current_epoch", "give_up", "see", "was_given_up"]
@@ -37,8 +37,8 @@ def see(error: BaseException, previous: BaseException | None) -> None:
     epoch = current_epoch.value = next(_epochs)
     if error is previous:
         mark(error, "first_seen", 0)
-    elif marked(error, "first_seen") is None:
-        mark(error, "first_seen", epoch)
+    else:
+        mark_once(error, "first_seen", epoch)
 
 
 def give_up(error: BaseException, owner: object) -> None:

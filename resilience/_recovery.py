@@ -6,14 +6,14 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
-from resilience._context import deadline, forget_places, lend_permit
+from resilience._context import deadline, deadlines, forget_places, lend_permit
 from resilience._core.retry import Stop, Wait
 from resilience._giving_up import give_up, see, was_given_up
 from resilience._hooks import guarded, says_yes
 from resilience._marks import marked, note, read_quietly, set_quietly
 from resilience.classify import Verdict, classify
 from resilience.errors import NoKeyAvailableError, RefusedError
-from resilience.telemetry.events import GivenUp, RetryScheduled, publish
+from resilience.telemetry.events import GivenUp, RetryScheduled, is_wanted, publish
 
 if TYPE_CHECKING:
     from resilience._retry_options import RetryOptions
@@ -98,11 +98,14 @@ class Recovery:
     def goes_on(self) -> bool:
         """Return whether another attempt follows; if not, raise the error, if there is one."""
         decision, kind = self._decide()
-        if self._refusal is None and self._site.statistics is not None:
-            retried = isinstance(decision, Wait)
-            self._site.statistics.attempt_failed(self._error, retried=retried)
-        if isinstance(decision, Wait):
-            self._schedule(decision, kind)
+        goes_on = isinstance(decision, Wait)
+        statistics = self._site.statistics
+        if statistics is not None and self._refusal is None:
+            statistics.attempt_failed(self._error, retried=goes_on)
+        if goes_on:
+            self.delay = decision.delay
+            if self._options.before_retry is not None or is_wanted(RetryScheduled):
+                self._schedule(decision, kind)
             return True
         self._conclude(decision)
         if self._error is not None:
@@ -116,7 +119,6 @@ class Recovery:
         return None if hook is None else guarded(hook, self._scheduled)
 
     def _schedule(self, wait: Wait, kind: str) -> None:
-        self.delay = wait.delay
         self._scheduled = RetryScheduled(
             name=self._site.name,
             attempt=self._attempts,
@@ -133,7 +135,7 @@ class Recovery:
     def _decide(self) -> tuple[Wait | Stop | None, str]:
         """Return what comes next, None for an error that no retry is meant for, and its kind."""
         # Turned off, it is not here for others.
-        if self._options.policy.max_retries == 0 or self._switch.is_off:
+        if self._options.policy.max_retries == 0 or (deadlines.in_use and self._switch.is_off):
             return None, ""
         if self._refusal is not None:
             return self._after_refusal(self._refusal), "no_key"
@@ -156,7 +158,8 @@ class Recovery:
         waking = rested[0] if rested else refusal.retry_after
         if not isinstance(refusal, NoKeyAvailableError) or waking is None:
             return None
-        return self._options.policy.until_waking(max(waking, _SHORTEST_WAIT), **self._limits())
+        policy = self._options.policy
+        return policy.until_waking(max(waking, _SHORTEST_WAIT), **self._limits(policy))
 
     def _verdict(self, error: Exception) -> Verdict:
         verdict = classify(error)
@@ -175,14 +178,14 @@ class Recovery:
         return verdict.is_retryable if on is None else says_yes(on, error)
 
     def _ask_policy(self, hint: float | None) -> Wait | Stop:
-        return self._options.policy.after_failure(self._attempts, hint=hint, **self._limits())
+        policy = self._options.policy
+        return policy.after_failure(self._attempts, hint=hint, **self._limits(policy))
 
-    def _limits(self) -> dict[str, Any]:
-        timed = self._options.policy.max_elapsed is not None
+    def _limits(self, policy: RetryPolicy) -> dict[str, Any]:
         return {
             "random": random.random(),  # noqa: S311 - spreads load, guards nothing
-            "elapsed": self._elapsed() if timed else 0.0,
-            "remaining": deadline.remaining(),
+            "elapsed": 0.0 if policy.max_elapsed is None else self._elapsed(),
+            "remaining": deadline.remaining() if deadlines.in_use else None,
         }
 
     def _unless_open(self, decision: Wait | Stop, error: Exception) -> Wait | Stop:

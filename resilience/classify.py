@@ -22,6 +22,7 @@ A group in which a call was cancelled or interrupted is neutral, whatever failed
 
 from __future__ import annotations
 
+import builtins
 import sys
 from dataclasses import dataclass
 from typing import Literal
@@ -47,6 +48,32 @@ _FIRST_ERROR = 400
 _FIRST_SERVER_ERROR = 500
 _LONGEST = sys.float_info.max  # neither infinite nor a whole number beyond the floats
 
+# Where an exception, or the answer that it stands for, may say something.
+_PLACES = frozenset(
+    {
+        "body",
+        "code",
+        "details",
+        "error",
+        "resilience_kind",
+        "response",
+        "retry_after",
+        "retryable",
+        "status",
+        "status_code",
+    }
+)
+# Python's own exceptions have none of these, and nobody can add one to a built-in type: unless it
+# stands on the exception itself there is nothing to read, which would cost 3 µs.
+_SILENT = frozenset(
+    kind
+    for kind in vars(builtins).values()
+    if isinstance(kind, type)
+    and issubclass(kind, Exception)
+    and not issubclass(kind, ExceptionGroup)
+    and _PLACES.isdisjoint(dir(kind))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -71,10 +98,16 @@ class Verdict:
         return self.kind == "transient"
 
 
+_NEUTRAL = Verdict("neutral")
+_TRANSIENT = Verdict("transient")
+
+
 def classify(error: BaseException) -> Verdict:
     """Return what `error` means; never raises."""
+    if type(error) in _SILENT and _PLACES.isdisjoint(vars(error)):
+        return _TRANSIENT
     if not isinstance(error, Exception):
-        return Verdict("neutral")
+        return _NEUTRAL
     if isinstance(error, ExceptionGroup):
         return _of_group(error)
     if isinstance(error, RefusedError):

@@ -12,7 +12,7 @@ The rules, in the order in which they win:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from resilience._core.backoff import Backoff
 
@@ -21,16 +21,14 @@ __all__ = ["RetryPolicy", "Stop", "Wait"]
 Source = Literal["backoff", "server"]
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Try again after `delay` seconds; `source` says who chose them."""
 
     delay: float
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Do not try again; `reason` completes the sentence "not retried: …"."""
 
     reason: str

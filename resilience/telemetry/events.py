@@ -27,6 +27,8 @@ __all__ = [
     "Refused",
     "RetryScheduled",
     "Transition",
+    "is_wanted",
+    "listen",
     "publish",
     "subscribe",
     "unsubscribe",
@@ -34,6 +36,7 @@ __all__ = [
 
 Outcome = Literal["success", "failure", "refused", "cancelled"]
 Listener = Callable[["Event"], object]
+Condition = Callable[[], bool]
 
 _logger = logging.getLogger("resilience.telemetry")
 _lock = SharedLock()
@@ -49,6 +52,7 @@ class Event:
     """
 
     listeners: ClassVar[tuple[Listener, ...]] = ()
+    conditions: ClassVar[tuple[Condition, ...]] = ()  # one for each listener
 
     name: str
 
@@ -187,10 +191,16 @@ def subscribe(listener: Listener, *kinds: type[Event]) -> None:
 
     It is called in the thread or task of the call, with no lock held.
     """
+    listen(listener, *kinds, when=_always)
+
+
+def listen(listener: Listener, *kinds: type[Event], when: Condition) -> None:
+    """As `subscribe`; events that happen often are made only while `when` holds for somebody."""
     everything = not kinds or Event in kinds
     with _lock:
         for kind in Event.__subclasses__() if everything else kinds:
             kind.listeners = (*kind.listeners, listener)
+            kind.conditions = (*kind.conditions, when)
 
 
 def unsubscribe(listener: Listener) -> None:
@@ -198,9 +208,27 @@ def unsubscribe(listener: Listener) -> None:
     with _lock:
         for kind in Event.__subclasses__():
             # Not by identity: each look at a bound method makes another one.
-            gone = [each for each in kind.listeners if each == listener]
-            kind.listeners = tuple(each for each in kind.listeners if each != listener)
-            _failed.difference_update(map(id, gone))
+            pairs = list(zip(kind.listeners, kind.conditions, strict=True))
+            left = [(each, when) for each, when in pairs if each != listener]
+            _failed.difference_update(id(each) for each, _ in pairs if each == listener)
+            kind.listeners = tuple(each for each, _ in left)
+            kind.conditions = tuple(when for _, when in left)
+
+
+def is_wanted(kind: type[Event]) -> bool:
+    """Return whether anybody would do something with an event of this kind.
+
+    Logs and OpenTelemetry listen in every program and do nothing in most: asking costs a quarter
+    of making the event.
+    """
+    for holds in kind.conditions:  # noqa: SIM110 - a generator costs as much as the questions
+        if holds():
+            return True
+    return False
+
+
+def _always() -> bool:
+    return True
 
 
 def publish(event: Event) -> None:

@@ -6,6 +6,7 @@ Numbers stand in the text and, as structured fields, in `extra`.
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from resilience._secrets import mask
 from resilience.telemetry.events import (
@@ -16,7 +17,7 @@ from resilience.telemetry.events import (
     Refused,
     RetryScheduled,
     Transition,
-    subscribe,
+    listen as listen_to,
 )
 
 __all__ = ["listen", "log"]
@@ -81,7 +82,8 @@ def log(event: Event) -> None:  # noqa: C901 - one case for each kind
 
 def listen() -> None:
     """Begin to write."""
-    subscribe(log, RetryScheduled, GivenUp, Transition, BatchFlushed, KeyRested, Refused)
+    for kind, logger in _LOGGERS.items():
+        listen_to(log, kind, when=partial(_is_heard, logger))
 
 
 def _is_heard(logger: logging.Logger) -> bool:
@@ -91,8 +93,9 @@ def _is_heard(logger: logging.Logger) -> bool:
     """
     above: logging.Logger | None = logger
     while above is not None:
-        if any(not isinstance(handler, logging.NullHandler) for handler in above.handlers):
-            return True
+        for handler in above.handlers:
+            if not isinstance(handler, logging.NullHandler):
+                return True
         above = above.parent if above.propagate else None
     return False
 

@@ -20,7 +20,7 @@ from resilience.telemetry.events import (
     Refused,
     RetryScheduled,
     Transition,
-    subscribe,
+    listen as listen_to,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def annotate(**attributes: Any) -> None:
 
 def listen() -> None:
     """Begin to write events on the spans of the calls that they happen in."""
-    subscribe(_on_event, RetryScheduled, Transition, KeyRested, Queued, Refused)
+    listen_to(
+        _on_event, RetryScheduled, Transition, KeyRested, Queued, Refused, when=is_tracing
+    )
 
 
 def _on_event(event: Event) -> None:
