@@ -12,7 +12,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 
-from resilience._marks import mark, mark_once, marked
+from resilience._marks import mark, marked
 from resilience._waiters import running_loop
 
 __all__ = ["current_epoch", "give_up", "see", "was_given_up"]
@@ -37,8 +37,8 @@ def see(error: BaseException, previous: BaseException | None) -> None:
     epoch = current_epoch.value = next(_epochs)
     if error is previous:
         mark(error, "first_seen", 0)
-    else:
-        mark_once(error, "first_seen", epoch)
+    elif marked(error, "first_seen") is None:
+        mark(error, "first_seen", epoch)
 
 
 def give_up(error: BaseException, owner: object) -> None:
@@ -53,7 +53,7 @@ def was_given_up(error: BaseException, owner: object, since: int) -> bool:
     So it is for a group one member of which was given up on, and for what was raised from it.
     """
     if error.__cause__ is None and not isinstance(error, BaseExceptionGroup):
-        return _is_of_call(error, id(owner), since)
+        return marked(error, "given_up") is not None and _is_of_call(error, id(owner), since)
     return any(_is_of_call(part, id(owner), since) for part in _parts_of(error))
 
 

@@ -9,17 +9,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["mark", "mark_once", "marked", "note", "read_quietly", "set_quietly"]
+__all__ = ["mark", "marked", "note", "read_quietly", "set_quietly"]
 
 
 def mark(error: BaseException, name: str, value: object) -> None:
     """Leave a value on the exception; it must pickle, since the exception may."""
     vars(error)[f"_resilience_{name}"] = value
-
-
-def mark_once(error: BaseException, name: str, value: object) -> None:
-    """Leave a value on the exception, unless there is one of this name already."""
-    vars(error).setdefault(f"_resilience_{name}", value)
 
 
 def marked(error: BaseException, name: str) -> Any:

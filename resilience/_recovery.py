@@ -20,9 +20,24 @@ if TYPE_CHECKING:
     from resilience._site import Site
     from resilience._switches import Switch
 
-__all__ = ["Recovery"]
+__all__ = ["Recovery", "Terms"]
 
 _SHORTEST_WAIT = 0.01  # seconds between two looks at a pool that says "now" but has no key yet
+
+
+class Terms:
+    """What the retry of one function knows before any call."""
+
+    __slots__ = ("has_circuit", "has_keys", "options", "policy", "site", "switch")
+
+    def __init__(self, options: RetryOptions, site: Site, switch: Switch) -> None:
+        options.check_for(site)
+        self.options = options
+        self.policy = options.policy
+        self.site = site
+        self.switch = switch
+        self.has_keys = "key_pool" in site.inside
+        self.has_circuit = self.has_keys or "circuit_breaker" in site.inside
 
 
 class Recovery:
@@ -40,27 +55,16 @@ class Recovery:
         "_attempts",
         "_epoch",
         "_error",
-        "_options",
         "_refusal",
         "_scheduled",
-        "_site",
         "_started",
-        "_switch",
+        "_terms",
         "delay",
         "last_result",
     )
 
-    def __init__(
-        self,
-        options: RetryOptions,
-        site: Site,
-        switch: Switch,
-        started: float | None,
-        epoch: int,
-    ) -> None:
-        self._options = options
-        self._site = site
-        self._switch = switch
+    def __init__(self, terms: Terms, started: float | None, epoch: int) -> None:
+        self._terms = terms
         self._started = started
         self._epoch = epoch
         self._attempts = 0
@@ -88,8 +92,8 @@ class Recovery:
 
     def accepts(self, result: Any) -> bool:
         """Return whether the result of an attempt is good enough."""
-        wants_retry = self._options.retry_result
-        if wants_retry is None or self._switch.is_off or not says_yes(wants_retry, result):
+        wants_retry = self._terms.options.retry_result
+        if wants_retry is None or self._terms.switch.is_off or not says_yes(wants_retry, result):
             return True
         self._attempts += 1
         self._error, self._refusal, self.last_result = None, None, result
@@ -98,13 +102,12 @@ class Recovery:
     def goes_on(self) -> bool:
         """Return whether another attempt follows; if not, raise the error, if there is one."""
         decision, kind = self._decide()
-        goes_on = isinstance(decision, Wait)
-        statistics = self._site.statistics
+        statistics = self._terms.site.statistics
         if statistics is not None and self._refusal is None:
-            statistics.attempt_failed(self._error, retried=goes_on)
-        if goes_on:
+            statistics.attempt_failed(self._error, retried=isinstance(decision, Wait))
+        if isinstance(decision, Wait):
             self.delay = decision.delay
-            if self._options.before_retry is not None or is_wanted(RetryScheduled):
+            if self._terms.options.before_retry is not None or is_wanted(RetryScheduled):
                 self._schedule(decision, kind)
             return True
         self._conclude(decision)
@@ -115,14 +118,14 @@ class Recovery:
     def before_retry(self) -> object:
         """Call the user's hook and return what it returned."""
         lend_permit()
-        hook = self._options.before_retry
+        hook = self._terms.options.before_retry
         return None if hook is None else guarded(hook, self._scheduled)
 
     def _schedule(self, wait: Wait, kind: str) -> None:
         self._scheduled = RetryScheduled(
-            name=self._site.name,
+            name=self._terms.site.name,
             attempt=self._attempts,
-            max_retries=self._options.policy.max_retries,
+            max_retries=self._terms.policy.max_retries,
             delay=wait.delay,
             source=wait.source,
             exception=self._refusal or self._error,
@@ -134,17 +137,20 @@ class Recovery:
 
     def _decide(self) -> tuple[Wait | Stop | None, str]:
         """Return what comes next, None for an error that no retry is meant for, and its kind."""
+        terms, error = self._terms, self._error
         # Turned off, it is not here for others.
-        if self._options.policy.max_retries == 0 or (deadlines.in_use and self._switch.is_off):
+        if terms.policy.max_retries == 0 or (deadlines.in_use and terms.switch.is_off):
             return None, ""
         if self._refusal is not None:
             return self._after_refusal(self._refusal), "no_key"
-        if self._error is None:
+        if error is None:
             return self._within_budget(self._ask_policy(None)), "result"
-        verdict = self._verdict(self._error)
-        if not self._is_meant_for(self._error, verdict):
+        verdict = self._with_waking(classify(error), error) if terms.has_keys else classify(error)
+        if not self._is_meant_for(error, verdict):
             return None, verdict.kind
-        decision = self._unless_open(self._ask_policy(verdict.retry_after), self._error)
+        decision = self._ask_policy(verdict.retry_after)
+        if terms.has_circuit:
+            decision = self._unless_open(decision, error)
         return self._within_budget(decision), verdict.kind
 
     def _after_refusal(self, refusal: RefusedError) -> Wait | Stop | None:
@@ -158,41 +164,40 @@ class Recovery:
         waking = rested[0] if rested else refusal.retry_after
         if not isinstance(refusal, NoKeyAvailableError) or waking is None:
             return None
-        policy = self._options.policy
-        return policy.until_waking(max(waking, _SHORTEST_WAIT), **self._limits(policy))
+        return self._terms.policy.until_waking(
+            max(waking, _SHORTEST_WAIT),
+            random=random.random(),  # noqa: S311 - spreads load, guards nothing
+            elapsed=self._elapsed(),
+            remaining=deadline.remaining(),
+        )
 
-    def _verdict(self, error: Exception) -> Verdict:
-        verdict = classify(error)
-        waking = marked(error, "waking") if "key_pool" in self._site.inside else None
-        if waking is None:
-            return verdict
-        # All keys failed in this round: what counts is when the first one wakes.
-        return Verdict("rate_limit", max(waking, _SHORTEST_WAIT))
+    @staticmethod
+    def _with_waking(verdict: Verdict, error: Exception) -> Verdict:
+        """Return what counts where all keys failed in this round: when the first one wakes."""
+        waking = marked(error, "waking")
+        return verdict if waking is None else Verdict("rate_limit", max(waking, _SHORTEST_WAIT))
 
     def _is_meant_for(self, error: Exception, verdict: Verdict) -> bool:
         if verdict.kind == "neutral":
             return False
-        if not self._options.retry_nested and was_given_up(error, self._site, self._epoch):
+        options = self._terms.options
+        if not options.retry_nested and was_given_up(error, self._terms.site, self._epoch):
             return False
-        on = self._options.on
-        return verdict.is_retryable if on is None else says_yes(on, error)
+        return verdict.is_retryable if options.on is None else says_yes(options.on, error)
 
     def _ask_policy(self, hint: float | None) -> Wait | Stop:
-        policy = self._options.policy
-        return policy.after_failure(self._attempts, hint=hint, **self._limits(policy))
-
-    def _limits(self, policy: RetryPolicy) -> dict[str, Any]:
-        return {
-            "random": random.random(),  # noqa: S311 - spreads load, guards nothing
-            "elapsed": 0.0 if policy.max_elapsed is None else self._elapsed(),
-            "remaining": deadline.remaining() if deadlines.in_use else None,
-        }
+        policy = self._terms.policy
+        return policy.after_failure(
+            self._attempts,
+            hint=hint,
+            random=random.random(),  # noqa: S311 - spreads load, guards nothing
+            elapsed=0.0 if policy.max_elapsed is None else self._elapsed(),
+            remaining=deadline.remaining() if deadlines.in_use else None,
+        )
 
     def _unless_open(self, decision: Wait | Stop, error: Exception) -> Wait | Stop:
         """Do not sleep towards a circuit that this very failure has opened for longer."""
-        inside = self._site.inside
-        has_circuit = "circuit_breaker" in inside or "key_pool" in inside
-        if not has_circuit or isinstance(decision, Stop):
+        if isinstance(decision, Stop):
             return decision
         open_for = marked(error, "circuit_open_for")
         if open_for is None or open_for <= decision.delay:
@@ -201,7 +206,7 @@ class Recovery:
         return Stop(f"the circuit is open for {open_for:.3g} s")
 
     def _within_budget(self, decision: Wait | Stop) -> Wait | Stop:
-        budget = self._options.budget
+        budget = self._terms.options.budget
         if budget is None or isinstance(decision, Stop) or budget.spend():
             return decision
         return Stop("the retry budget is spent")
@@ -215,19 +220,18 @@ class Recovery:
         if self._attempts == 0:  # nothing was sent: the refusal is all there is to say
             self._error = refusal
             return
-        error, attempts = self._error, self._attempts
+        error, attempts, name = self._error, self._attempts, self._terms.site.name
         reason = decision.reason if decision else str(refusal or "")
         if reason:
-            name = self._site.name
             publish(GivenUp(name=name, attempts=attempts, reason=reason, exception=error))
         if error is None:
             return
         if attempts > 1 or reason:
             made = "1 attempt" if attempts == 1 else f"{attempts} attempts"
             why = f"; not retried: {reason}" if reason else ""
-            note(error, f"{self._site.name}: {made} made{why}", self._site.name)
+            note(error, f"{name}: {made} made{why}", name)
         if reason:
-            give_up(error, self._site)
+            give_up(error, self._terms.site)
         _carry_hint(error, refusal)
 
 

@@ -10,7 +10,7 @@ from resilience import _clock
 from resilience._context import check_deadline, deadlines, forget_places
 from resilience._giving_up import current_epoch
 from resilience._hooks import finish_guarded
-from resilience._recovery import Recovery
+from resilience._recovery import Recovery, Terms
 from resilience._retry_options import On, RetryOptions
 from resilience._site import BaseLayer, Common
 from resilience._switches import Switch
@@ -111,8 +111,8 @@ class RetryLayer(BaseLayer):
         self, inner: Callable[..., Any], site: Site
     ) -> Callable[..., Any]:
         """Return `inner` repeated; the success path adds a `try` and three look-ups."""
-        options, switch, name = self._options, self.switch, site.name
-        options.check_for(site)
+        options, name = self._options, site.name
+        terms = Terms(options, site, self.switch)
         begin = self._begin if options.counts_calls else None
         takes_any_result = options.retry_result is None
         sleep = _Sleeper(name)
@@ -125,7 +125,7 @@ class RetryLayer(BaseLayer):
             try:
                 result = inner(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the recovery decides
-                recovery = Recovery(options, site, switch, started, epoch)
+                recovery = Recovery(terms, started, epoch)
                 recovery.failed(error)
             except BaseException:
                 forget_places()
@@ -133,7 +133,7 @@ class RetryLayer(BaseLayer):
             else:
                 if takes_any_result:
                     return result
-                recovery = Recovery(options, site, switch, started, epoch)
+                recovery = Recovery(terms, started, epoch)
                 if recovery.accepts(result):
                     return result
             return repeat(recovery, args, kwargs)
@@ -158,8 +158,8 @@ class RetryLayer(BaseLayer):
         self, inner: Callable[..., Any], site: Site
     ) -> Callable[..., Any]:
         """Return the coroutine function `inner` repeated; as `sync`, but for `await`."""
-        options, switch, name = self._options, self.switch, site.name
-        options.check_for(site)
+        options, name = self._options, site.name
+        terms = Terms(options, site, self.switch)
         begin = self._begin if options.counts_calls else None
         takes_any_result = options.retry_result is None
 
@@ -171,7 +171,7 @@ class RetryLayer(BaseLayer):
             try:
                 result = await inner(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the recovery decides
-                recovery = Recovery(options, site, switch, started, epoch)
+                recovery = Recovery(terms, started, epoch)
                 recovery.failed(error)
             except BaseException:
                 forget_places()
@@ -179,7 +179,7 @@ class RetryLayer(BaseLayer):
             else:
                 if takes_any_result:
                     return result
-                recovery = Recovery(options, site, switch, started, epoch)
+                recovery = Recovery(terms, started, epoch)
                 if recovery.accepts(result):
                     return result
             return await repeat(recovery, args, kwargs)

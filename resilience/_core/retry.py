@@ -12,7 +12,7 @@ The rules, in the order in which they win:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from resilience._core.backoff import Backoff
 
@@ -21,14 +21,16 @@ __all__ = ["RetryPolicy", "Stop", "Wait"]
 Source = Literal["backoff", "server"]
 
 
-class Wait(NamedTuple):
+@dataclass(slots=True)  # not frozen: one is made for each failure, at a third of the cost
+class Wait:
     """Try again after `delay` seconds; `source` says who chose them."""
 
     delay: float
     source: Source
 
 
-class Stop(NamedTuple):
+@dataclass(slots=True)
+class Stop:
     """Do not try again; `reason` completes the sentence "not retried: …"."""
 
     reason: str
@@ -66,7 +68,10 @@ class RetryPolicy:
             return self._too_long(hint)
         computed = self.backoff.delay(attempt, random)
         if hint is None or hint < computed:
-            return self._within_limits(Wait(computed, "backoff"), elapsed, remaining)
+            wait = Wait(computed, "backoff")
+            if remaining is None and self.max_elapsed is None:  # as nearly always
+                return wait
+            return self._within_limits(wait, elapsed, remaining)
         return self._after_server(hint, random, elapsed, remaining)
 
     def until_waking(

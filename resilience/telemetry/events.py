@@ -18,6 +18,7 @@ from resilience._secrets import log_failure, shown
 __all__ = [
     "BatchFlushed",
     "CallFinished",
+    "Condition",
     "Event",
     "GivenUp",
     "KeyRested",
@@ -28,9 +29,9 @@ __all__ = [
     "RetryScheduled",
     "Transition",
     "is_wanted",
-    "listen",
     "publish",
     "subscribe",
+    "subscribe_when",
     "unsubscribe",
 ]
 
@@ -191,10 +192,10 @@ def subscribe(listener: Listener, *kinds: type[Event]) -> None:
 
     It is called in the thread or task of the call, with no lock held.
     """
-    listen(listener, *kinds, when=_always)
+    subscribe_when(listener, *kinds, when=_always)
 
 
-def listen(listener: Listener, *kinds: type[Event], when: Condition) -> None:
+def subscribe_when(listener: Listener, *kinds: type[Event], when: Condition) -> None:
     """As `subscribe`; events that happen often are made only while `when` holds for somebody."""
     everything = not kinds or Event in kinds
     with _lock:

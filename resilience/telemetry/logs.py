@@ -17,14 +17,15 @@ from resilience.telemetry.events import (
     Refused,
     RetryScheduled,
     Transition,
-    listen as listen_to,
+    subscribe_when,
 )
 
 __all__ = ["listen", "log"]
 
 _LONGEST = 200  # characters of an error's text: some servers answer with a page
 
-logging.getLogger("resilience").addHandler(logging.NullHandler())
+_SILENT: list[logging.Handler] = [logging.NullHandler()]
+logging.getLogger("resilience").addHandler(_SILENT[0])
 _retry = logging.getLogger("resilience.retry")
 _breaker = logging.getLogger("resilience.circuit_breaker")
 _batches = logging.getLogger("resilience.batched")
@@ -83,7 +84,7 @@ def log(event: Event) -> None:  # noqa: C901 - one case for each kind
 def listen() -> None:
     """Begin to write."""
     for kind, logger in _LOGGERS.items():
-        listen_to(log, kind, when=partial(_is_heard, logger))
+        subscribe_when(log, kind, when=partial(_is_heard, logger))
 
 
 def _is_heard(logger: logging.Logger) -> bool:
@@ -93,11 +94,15 @@ def _is_heard(logger: logging.Logger) -> bool:
     """
     above: logging.Logger | None = logger
     while above is not None:
-        for handler in above.handlers:
-            if not isinstance(handler, logging.NullHandler):
-                return True
+        # The comparison answers in most programs, and fast: a retry asks after each failure.
+        if above.handlers and above.handlers != _SILENT and not _are_silent(above.handlers):
+            return True
         above = above.parent if above.propagate else None
     return False
+
+
+def _are_silent(handlers: list[logging.Handler]) -> bool:
+    return all(isinstance(handler, logging.NullHandler) for handler in handlers)
 
 
 def _write(logger: logging.Logger, level: int, event: Event, line: str, *values: object) -> None:

@@ -20,7 +20,7 @@ from resilience.telemetry.events import (
     Refused,
     RetryScheduled,
     Transition,
-    listen as listen_to,
+    subscribe_when,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def annotate(**attributes: Any) -> None:
 
 def listen() -> None:
     """Begin to write events on the spans of the calls that they happen in."""
-    listen_to(
+    subscribe_when(
         _on_event, RetryScheduled, Transition, KeyRested, Queued, Refused, when=is_tracing
     )
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience import errors
-from resilience.classify import Verdict, classify
+from resilience.classify import _PLACES, _SILENT, Verdict, _by_answer, classify
 from tests.support.faults import BotoError, HttpError, Response
 
 TRANSIENT = {408, 425} | set(range(500, 600)) - {501, 505, 506, 529}
@@ -174,6 +174,23 @@ def test_trap_2_a_refusal_is_neutral(kind):
 def test_any_other_exception_is_transient(kind):
     """Nobody said that it is permanent."""
     assert Verdict("transient") == classify(kind())
+
+
+@pytest.mark.parametrize("place", sorted(_PLACES))
+def test_what_stands_on_one_of_pythons_own_exceptions_is_read(place):
+    """An exception of a built-in type says what its like of another type would say."""
+    values = {"resilience_kind": "permanent", "retryable": False, "retry_after": 7.0}
+    value = values.get(place, {"status_code": 403, "code": "slow_down", "retry_after": 7})
+    plain = ConnectionError()
+    setattr(plain, place, value)
+
+    assert classify(ToldError(**{place: value})) == classify(plain)
+
+
+@pytest.mark.parametrize("kind", sorted(_SILENT, key=repr), ids=lambda kind: kind.__name__)
+def test_pythons_own_exceptions_say_nothing(kind):
+    """Reading them in full comes to what the short way answers."""
+    assert Verdict("transient") == _by_answer(kind.__new__(kind))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from resilience.telemetry import (
     subscribe,
     unsubscribe,
 )
+from resilience.telemetry.events import is_wanted
 from resilience.testing import FakeClock, capture_events, no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import failing
@@ -183,6 +184,27 @@ def test_the_end_of_a_call_is_made_only_for_listeners(run, monkeypatch):
     monkeypatch.setattr("resilience.telemetry.calls.publish", None)
 
     assert "done" == run.decorate(retry, failing())()
+
+
+@pytest.mark.parametrize(("answers", "made"), [((False, False), []), ((False, True), [1, 2])])
+def test_the_event_of_a_retry_is_made_only_where_it_is_wanted(run, monkeypatch, answers, made):
+    """Logs and OpenTelemetry always listen; while none of them would do anything, none is built."""
+    published = []
+    monkeypatch.setattr("resilience._recovery.publish", published.append)
+    conditions = tuple(lambda answer=answer: answer for answer in answers)
+    monkeypatch.setattr(RetryScheduled, "conditions", conditions)
+    with no_waiting():
+        run.decorate(retry, failing(OSError, OSError))()
+
+    assert made == [event.attempt for event in published]
+
+
+def test_who_listens_always_wants_every_event(listen):
+    """A plain listener has no condition."""
+    before = is_wanted(CallFinished)
+    listen(list, CallFinished)
+
+    assert (False, True) == (before, is_wanted(CallFinished))
 
 
 @pytest.mark.parametrize("listens_to", [[], [RetryScheduled, Transition, CallFinished]])

@@ -191,6 +191,19 @@ def test_an_error_that_cannot_be_shown_harms_nothing(run):
         assert "done" == run.decorate(retry, failing(StrangeError()))()
 
 
+@pytest.mark.parametrize("name", [None, "resilience", "resilience.retry"])
+def test_an_event_is_made_for_a_handler_anywhere_above(monkeypatch, name):
+    """A line that somebody would write is wanted; one that only a silent handler gets is not."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    heard = []
+    for handler in (logging.NullHandler(), logging.StreamHandler()):
+        logging.getLogger(name).addHandler(handler)
+        heard.append(RetryScheduled.conditions[0]())
+        logging.getLogger(name).removeHandler(handler)
+
+    assert [False, True] == heard
+
+
 def test_it_is_quiet_unless_the_program_asks():
     """Without any set-up of logging nothing is printed, not even by the handler of last resort."""
     program = """
