@@ -13,7 +13,8 @@ from adapters._masking import mask
 from adapters._messages import Headers, Usage
 from adapters._provider import Unsigned
 from adapters._setup import Setup
-from adapters._telemetry import annotate_call, count_usage
+from adapters._telemetry import count_usage
+from adapters._wire import Sent, on_the_wire
 from adapters.errors import AdapterError, StreamInterruptedError
 from resilience import deadline
 from resilience._lease import Lease
@@ -53,6 +54,8 @@ class AttemptParts:
             base_url = complete_address(setting, lease.base_url, normalize)
         if self._setup.provider.relocate is not None:
             base_url = self._setup.provider.relocate(self._setup, base_url, request.path)
+        if exchange.notes is not None:
+            exchange.notes.base_url = base_url
         return {
             "method": request.method,
             "base_url": base_url,
@@ -63,17 +66,20 @@ class AttemptParts:
             "decode": not request.as_stored,
         }
 
+    def on_the_wire(self, exchange: Exchange, lease: Lease) -> Sent:
+        """Begin an attempt; enter what is returned until its answer has been read."""
+        return on_the_wire(exchange, self.outgoing(exchange, lease))
+
     def answered(self, exchange: Exchange, result: Any) -> None:
-        """Count what an answer consumed, and write it on the span of the call."""
+        """Count what an answer consumed."""
+        if exchange.notes is not None:
+            exchange.notes.result = result
         usage = getattr(result, "usage", None) or Usage()
         count_usage(self._statistics, exchange, usage)
-        annotate_call(exchange, usage, getattr(result, "model", None))
 
     def ended(self, exchange: Exchange) -> None:
         """Do the same for a stream, at its end."""
-        collected = exchange.collected
-        annotate_call(exchange, collected.usage, collected.model)
-        count_usage(self._statistics, exchange, collected.usage)
+        count_usage(self._statistics, exchange, exchange.collected.usage)
 
     def refused(
         self, exchange: Exchange, status: int, headers: Headers, content: bytes

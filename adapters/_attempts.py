@@ -18,6 +18,7 @@ from adapters._messages import Headers, StreamEvent
 from adapters._resume import Arrived
 from adapters._setup import Setup
 from adapters._streams import EventReader
+from adapters._wire import Sent
 from adapters.errors import AdapterError
 from resilience._lease import Lease
 from resilience.telemetry.statistics import CallStatistics
@@ -49,8 +50,9 @@ class Attempts(AttemptParts):
             AdapterError: if there is none, or it is an error.
         """
         try:
-            incoming = self._open(exchange, lease)
-            reply = exchange.reply(*_whole(incoming, exchange.arrived))
+            with self.on_the_wire(exchange, lease) as sent:
+                incoming = self._open(exchange, sent)
+                reply = exchange.reply(*_whole(incoming, exchange.arrived))
             result = read(self.errors, reply, exchange.forms)
         except AdapterError as error:
             raise exchange.failure(error)  # noqa: B904 - as a rule it is the same error
@@ -70,7 +72,7 @@ class Attempts(AttemptParts):
         try:
             for event in self._events(exchange, make_reader, lease):
                 has_begun = True
-                exchange.collected.add(event)
+                exchange.add(event)
                 yield event
         except AdapterError as error:
             if not has_begun:
@@ -83,21 +85,24 @@ class Attempts(AttemptParts):
     def _events(
         self, exchange: Exchange, make_reader: MakeReader, lease: Lease
     ) -> Generator[StreamEvent, None, None]:
-        incoming = self._open(exchange, lease)
-        try:
-            exchange.opened(incoming.headers)
-            reader = make_reader(self.errors, incoming.headers, exchange.forms)
-            if reader is None:
-                content = incoming.read()
-                raise no_stream(self.errors, incoming.headers, content, exchange.forms)
-            yield from _read(incoming, reader)
-            incoming.end()
-        finally:
-            incoming.close()
+        with self.on_the_wire(exchange, lease) as sent:
+            incoming = self._open(exchange, sent)
+            try:
+                exchange.opened(incoming.headers)
+                reader = make_reader(self.errors, incoming.headers, exchange.forms)
+                if reader is None:
+                    content = incoming.read()
+                    raise no_stream(self.errors, incoming.headers, content, exchange.forms)
+                yield from _read(incoming, reader)
+                incoming.end()
+            finally:
+                incoming.close()
 
-    def _open(self, exchange: Exchange, lease: Lease) -> Incoming:
+    def _open(self, exchange: Exchange, sent: Sent) -> Incoming:
         """Send the request and return its answer, if that is no error."""
-        incoming = self._transport.open(**self.outgoing(exchange, lease))
+        with sent.sending():
+            incoming = self._transport.open(**sent.outgoing)
+        sent.answered(incoming)
         exchange.answered_by(incoming.headers)
         if incoming.status in OK or incoming.status in exchange.request.accepts:
             return incoming
@@ -151,8 +156,9 @@ class AsyncAttempts(AttemptParts):
             AdapterError: if there is none, or it is an error.
         """
         try:
-            incoming = await self._open(exchange, lease)
-            reply = exchange.reply(*await _whole_async(incoming, exchange.arrived))
+            with self.on_the_wire(exchange, lease) as sent:
+                incoming = await self._open(exchange, sent)
+                reply = exchange.reply(*await _whole_async(incoming, exchange.arrived))
             result = read(self.errors, reply, exchange.forms)
         except AdapterError as error:
             raise exchange.failure(error)  # noqa: B904 - as a rule it is the same error
@@ -173,7 +179,7 @@ class AsyncAttempts(AttemptParts):
             async with aclosing(self._events(exchange, make_reader, lease)) as events:
                 async for event in events:
                     has_begun = True
-                    exchange.collected.add(event)
+                    exchange.add(event)
                     yield event
         except AdapterError as error:
             if not has_begun:
@@ -186,23 +192,26 @@ class AsyncAttempts(AttemptParts):
     async def _events(
         self, exchange: Exchange, make_reader: MakeReader, lease: Lease
     ) -> AsyncGenerator[StreamEvent, None]:
-        incoming = await self._open(exchange, lease)
-        try:
-            exchange.opened(incoming.headers)
-            reader = make_reader(self.errors, incoming.headers, exchange.forms)
-            if reader is None:
-                content = await incoming.read()
-                raise no_stream(self.errors, incoming.headers, content, exchange.forms)
-            async with aclosing(_read_async(incoming, reader)) as events:
-                async for event in events:
-                    yield event
-            await incoming.end()
-        finally:
-            await incoming.close()
+        with self.on_the_wire(exchange, lease) as sent:
+            incoming = await self._open(exchange, sent)
+            try:
+                exchange.opened(incoming.headers)
+                reader = make_reader(self.errors, incoming.headers, exchange.forms)
+                if reader is None:
+                    content = await incoming.read()
+                    raise no_stream(self.errors, incoming.headers, content, exchange.forms)
+                async with aclosing(_read_async(incoming, reader)) as events:
+                    async for event in events:
+                        yield event
+                await incoming.end()
+            finally:
+                await incoming.close()
 
-    async def _open(self, exchange: Exchange, lease: Lease) -> AsyncIncoming:
+    async def _open(self, exchange: Exchange, sent: Sent) -> AsyncIncoming:
         """Send the request and return its answer, if that is no error."""
-        incoming = await self._transport.open(**self.outgoing(exchange, lease))
+        with sent.sending():
+            incoming = await self._transport.open(**sent.outgoing)
+        sent.answered(incoming)
         exchange.answered_by(incoming.headers)
         if incoming.status in OK or incoming.status in exchange.request.accepts:
             return incoming

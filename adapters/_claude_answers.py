@@ -37,6 +37,7 @@ def parse_message(payload: Any, reply: Reply) -> Answer:
         reasoning=_joined(blocks, "thinking", "thinking"),
         usage=usage(payload.get("usage")),
         finish_reason=finish_reason(payload.get("stop_reason")),
+        finish_reasons=(finish_reason(payload.get("stop_reason")),),
         tool_calls=_tool_calls(blocks),
         refusal=word_or_none(details.get("explanation")),
         model=word_or_none(payload.get("model")),

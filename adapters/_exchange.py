@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from adapters._build import checked_request_id, is_sendable
 from adapters._failures import ErrorTable
 from adapters._masking import mask, mask_causes, secret_forms
-from adapters._messages import Headers, Reply, Request
+from adapters._messages import Headers, Reply, Request, StreamEvent
+from adapters._notes import Notes
 from adapters._provider import Provider
 from adapters._request_ids import new_request_id, part_of
 from adapters._resume import Arrived
@@ -103,6 +104,7 @@ class Exchange:
         "collected",
         "key",
         "key_name",
+        "notes",
         "provider",
         "request",
         "request_id",
@@ -124,6 +126,7 @@ class Exchange:
         self.key_name: str | None = None
         self.server_request_id: str | None = None
         self.answered: AdapterError | None = None
+        self.notes: Notes | None = None
         self.arrived = Arrived(request.headers) if request.as_stored else None
         self._secrets: list[str] = []
         self._end: float | None = None
@@ -183,6 +186,12 @@ class Exchange:
         collected.server_request_id = self.server_request_id
         collected.key_name = self.key_name
         collected.attempts = self.attempts
+
+    def add(self, event: StreamEvent) -> None:
+        """Take in one event of a stream."""
+        self.collected.add(event)
+        if self.notes is not None:
+            self.notes.arrived(event)
 
     def failure(self, error: AdapterError) -> AdapterError:
         """Return the error that an attempt ends with, labelled.

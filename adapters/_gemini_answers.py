@@ -52,6 +52,7 @@ def parse_generated(payload: Any, reply: Reply) -> Answer:
     texts = tuple(text_of(each, thought=False) for each in parts)
     first = parts[0] if parts else []
     calls = tool_calls_of(first)
+    reasons = tuple(map(_whole_reason, candidates, parts)) or (BLOCKED,)
     sent = sent_as(reply)
     sent["server_request_id"] = word_or_none(payload.get("responseId")) or reply.server_request_id
     return Answer(
@@ -59,7 +60,8 @@ def parse_generated(payload: Any, reply: Reply) -> Answer:
         texts=texts,
         reasoning=text_of(first, thought=True),
         usage=parse_usage(payload.get("usageMetadata")),
-        finish_reason=finish_reason_of(candidates[0], calls=bool(calls)) if parts else BLOCKED,
+        finish_reason=reasons[0],
+        finish_reasons=reasons,
         tool_calls=calls,
         refusal=None if parts else _why_blocked(payload),
         model=word_or_none(payload.get("modelVersion")),
@@ -154,6 +156,10 @@ def finish_reason_of(candidate: Any, *, calls: bool) -> str | None:
     if word == "STOP" and calls:
         return "tool_calls"
     return _FINISH_REASONS.get(word, word) if word else None
+
+
+def _whole_reason(candidate: Any, parts: Sequence[Any]) -> str | None:
+    return finish_reason_of(candidate, calls=bool(tool_calls_of(parts)))
 
 
 def _why_blocked(payload: Any) -> str:

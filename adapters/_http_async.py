@@ -159,6 +159,12 @@ class AsyncIncoming:
         self.status = response.status
         self.headers = Headers(response.headers.items())
 
+    @property
+    def http_version(self) -> str | None:
+        """The version of HTTP that the server speaks, such as "1.1"."""
+        version = self._response.version
+        return f"{version.major}.{version.minor}" if version else None
+
     async def read(self) -> bytes:
         """Return the whole body, decompressed; the connection is free for the next request.
 

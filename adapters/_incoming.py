@@ -31,6 +31,12 @@ class Incoming:
         self.status = response.status
         self.headers = Headers(response.headers.items())
 
+    @property
+    def http_version(self) -> str | None:
+        """The version of HTTP that the server speaks, such as "1.1"."""
+        version: int = getattr(self._response, "version", 0)
+        return f"{version // 10}.{version % 10}" if version else None
+
     def read(self) -> bytes:
         """Return the whole body, decompressed; the connection is free for the next request.
 

@@ -31,12 +31,14 @@ __all__ = [
 def parse_answer(payload: Any, reply: Reply) -> Answer:
     """Read the answer of a chat or of a generation."""
     event = _event(payload, 0)
+    reason = _finish_reason(payload, calls=bool(event.tool_calls))
     return Answer(
         text=event.text,
         texts=(event.text,),
         reasoning=event.reasoning,
         usage=parse_usage(payload),
-        finish_reason=_finish_reason(payload, calls=bool(event.tool_calls)),
+        finish_reason=reason,
+        finish_reasons=(reason,),
         tool_calls=event.tool_calls,
         model=event.model,
         raw=payload,

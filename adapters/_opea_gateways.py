@@ -133,7 +133,9 @@ def parse_text_or_chat(payload: Any, reply: Reply) -> Answer:
     """Read an answer: of a chat, of completions where a text was sent, or a summary."""
     if is_object(payload) and "choices" not in payload and "text" in payload:
         text = str(payload["text"])
-        return Answer(text=text, texts=(text,), raw=payload, **sent_as(reply))
+        return Answer(
+            text=text, texts=(text,), finish_reasons=(None,), raw=payload, **sent_as(reply)
+        )
     has_messages = any("message" in choice for choice in payload["choices"])
     parse: Callable[[Any, Reply], Answer] = parse_chat if has_messages else parse_completions
     return parse(payload, reply)

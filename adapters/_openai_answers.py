@@ -54,6 +54,7 @@ def parse_chat(payload: Any, reply: Reply) -> Answer:
         reasoning=_reasoning(messages[0]),
         usage=parse_usage(payload.get("usage")),
         finish_reason=_finish_reason(choices[0]),
+        finish_reasons=tuple(map(_finish_reason, choices)),
         tool_calls=_tool_calls(messages[0]),
         refusal=word_or_none(messages[0].get("refusal")),
         model=word_or_none(payload.get("model")),
@@ -71,6 +72,7 @@ def parse_completions(payload: Any, reply: Reply) -> Answer:
         texts=texts,
         usage=parse_usage(payload.get("usage")),
         finish_reason=_finish_reason(choices[0]),
+        finish_reasons=tuple(map(_finish_reason, choices)),
         model=word_or_none(payload.get("model")),
         raw=payload,
         **sent_as(reply),
@@ -90,7 +92,8 @@ def each_completion(joined: Answer, inputs: Sequence[str]) -> list[Answer]:
             joined,
             text=joined.texts[number * size],
             texts=joined.texts[number * size : (number + 1) * size],
-            finish_reason=_finish_reason(choices[number * size]),
+            finish_reason=joined.finish_reasons[number * size],
+            finish_reasons=joined.finish_reasons[number * size : (number + 1) * size],
             usage=share,
         )
         for number, share in enumerate(shares)

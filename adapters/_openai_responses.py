@@ -76,6 +76,7 @@ def parse_response(payload: Any, reply: Reply) -> Answer:
         reasoning="".join(_thoughts(output)),
         usage=_usage(payload.get("usage")),
         finish_reason=_finish_reason(payload),
+        finish_reasons=(_finish_reason(payload),),
         tool_calls=tuple(_tool_call(item, index) for index, item in _calls(output)),
         refusal="".join(refusals) or None,
         model=word_or_none(payload.get("model")),

@@ -47,6 +47,7 @@ class Answer(Result):
         reasoning: The first choice's thoughts, where the API shows them.
         usage: Tokens.
         finish_reason: "stop", "length", "tool_calls", "content_filter", or the API's own word.
+        finish_reasons: The same for every choice, by index.
         tool_calls: What the model wants called.
         refusal: Why the model refused, in its own words, or None.
         model: The model that answered.
@@ -62,6 +63,7 @@ class Answer(Result):
     refusal: str | None = None
     model: str | None = None
     pictures: tuple[Picture, ...] = field(default=(), repr=False)
+    finish_reasons: tuple[str | None, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return self.text

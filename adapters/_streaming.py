@@ -73,6 +73,13 @@ class Collected:
         return self._reasons.get(0)
 
     @property
+    def finish_reasons(self) -> tuple[str | None, ...]:
+        """Why each choice ended, by index; None for one that has not."""
+        calling = {index for index, _ in self._tools}
+        choices = sorted(self._texts.keys() | self._reasons.keys() | calling)
+        return tuple(self._reasons.get(index) for index in choices)
+
+    @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The first choice's tool calls so far, in their order."""
         return tuple(self._tools[place] for place in sorted(self._tools) if place[0] == 0)
@@ -112,6 +119,11 @@ class _Progress:
     def finish_reason(self) -> str | None:
         """Why the first choice ended; None before its end."""
         return self._collected.finish_reason
+
+    @property
+    def finish_reasons(self) -> tuple[str | None, ...]:
+        """Why each choice ended, by index; None for one that has not."""
+        return self._collected.finish_reasons
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

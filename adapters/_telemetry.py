@@ -7,16 +7,19 @@ Nothing that a prompt, an answer or a key holds gets there.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from adapters._exchange import Exchange
-from adapters._masking import mask
 from adapters._messages import Usage
-from resilience.telemetry.opentelemetry import SpanDescription, annotate, is_tracing
+from adapters._model_answers import answered_by_model
+from adapters._model_requests import asked_of_model
+from adapters._notes import Notes
+from adapters._wire import place_of
+from resilience.telemetry.opentelemetry import SpanDescription
 from resilience.telemetry.statistics import CallStatistics
 
-__all__ = ["annotate_call", "count_usage", "describe_call"]
+__all__ = ["count_usage", "describe_call", "operation_of"]
 
 # Names of operations in the conventions; for others they have none, and ours stands.
 _OPERATIONS = {
@@ -28,28 +31,58 @@ _OPERATIONS = {
 
 
 def describe_call(base_url: str, exchange: Exchange, *, streams: bool) -> SpanDescription:
-    """Return how the span of this call begins."""
+    """Return how the span of this call begins, goes on and ends."""
     request, provider = exchange.request, exchange.provider
-    address = urlsplit(request.base_url or base_url)
-    place: dict[str, Any] = {"server.address": address.hostname}
-    if address.port is not None:
-        place["server.port"] = address.port
+    exchange.notes = Notes()
+    attributes = {
+        **place_of(request.base_url or base_url),
+        "resilience.request_id": exchange.request_id,
+    }
     if provider.describe_span is not None:
         name, own = provider.describe_span(request)
-        return SpanDescription(name=name, is_client=True, attributes={**own, **place})
-    own_name = provider.span_operations.get(request.operation)
-    operation = own_name or _OPERATIONS.get(request.operation, request.operation)
-    attributes: dict[str, Any] = {
-        "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": provider.otel_name or provider.name,
-        **place,
-    }
+        return SpanDescription(
+            name=name,
+            is_client=True,
+            attributes={**own, **attributes},
+            conclude=partial(how_it_went, exchange),
+        )
+    operation = operation_of(exchange)
+    attributes["gen_ai.operation.name"] = operation
+    attributes["gen_ai.provider.name"] = provider.otel_name or provider.name
     if request.model is not None:
         attributes["gen_ai.request.model"] = request.model
     if streams:
         attributes["gen_ai.request.stream"] = True
-    name = operation if request.model is None else f"{operation} {request.model}"
-    return SpanDescription(name=name, is_client=True, attributes=attributes)
+    return SpanDescription(
+        name=operation if request.model is None else f"{operation} {request.model}",
+        is_client=True,
+        attributes=attributes,
+        elaborate=partial(asked_of_model, request),
+        conclude=partial(conclude, exchange),
+    )
+
+
+def conclude(exchange: Exchange, error: BaseException | None) -> dict[str, Any]:
+    """Return what the span of a model's call is to have at its end."""
+    return {**how_it_went(exchange, error), **answered_by_model(exchange, error)}
+
+
+def how_it_went(exchange: Exchange, _: BaseException | None) -> dict[str, Any]:
+    """Return what any call knows at its end: where it went, and who served it."""
+    place = place_of(exchange.notes.base_url) if exchange.notes and exchange.notes.base_url else {}
+    found = {
+        **place,
+        "resilience.key.name": exchange.key_name,
+        "resilience.server_request_id": exchange.server_request_id,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def operation_of(exchange: Exchange) -> str:
+    """Return the name of the operation in the words of the conventions."""
+    operation = exchange.request.operation
+    own_name = exchange.provider.span_operations.get(operation)
+    return own_name or _OPERATIONS.get(operation, operation)
 
 
 def count_usage(statistics: CallStatistics | None, exchange: Exchange, usage: Usage) -> None:
@@ -57,17 +90,4 @@ def count_usage(statistics: CallStatistics | None, exchange: Exchange, usage: Us
     if statistics is not None:
         statistics.used(
             exchange.request.model, usage.input_tokens, usage.output_tokens, usage.total_tokens
-        )
-
-
-def annotate_call(exchange: Exchange, usage: Usage, model: str | None) -> None:
-    """Write on the span of the call how it was answered; only while that span is current."""
-    if not is_tracing():
-        return
-    shown = mask(model, exchange.forms)
-    annotate(resilience__key__name=exchange.key_name, gen_ai__response__model=shown)
-    if usage:
-        annotate(
-            gen_ai__usage__input_tokens=usage.input_tokens,
-            gen_ai__usage__output_tokens=usage.output_tokens,
         )

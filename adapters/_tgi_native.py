@@ -130,6 +130,7 @@ def parse_generate(payload: Any, reply: Reply) -> Answer:
         texts=(text,),
         usage=_usage(details, reply.headers),
         finish_reason=_reason(details),
+        finish_reasons=(_reason(details),),
         raw=payload,
         **sent_as(reply),
     )

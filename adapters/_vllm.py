@@ -99,6 +99,7 @@ def _joined(parts: Sequence[Answer]) -> Answer:
     return replace(
         parts[0],
         texts=tuple(part.text for part in parts),
+        finish_reasons=tuple(part.finish_reason for part in parts),
         usage=reduce(add, (part.usage for part in parts), Usage()),
         raw=[part.raw for part in parts],
         attempts=sum(part.attempts for part in parts),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from functools import lru_cache
@@ -13,6 +14,7 @@ from opentelemetry import context, trace
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, Tracer, TracerProvider
 
 from resilience._marks import read_quietly
+from resilience._secrets import log_failure, shown
 from resilience.telemetry.events import (
     Event,
     KeyRested,
@@ -26,7 +28,9 @@ from resilience.telemetry.statistics import outcome_of
 if TYPE_CHECKING:
     from resilience.telemetry.opentelemetry import SpanDescription
 
-__all__ = ["CallSpan", "add_event", "annotate"]
+__all__ = ["CallSpan", "add_event", "annotate", "tracer"]
+
+_logger = logging.getLogger("resilience.telemetry")
 
 # A server's own code, such as "rate_limit_exceeded"; a text with other characters has many values.
 _CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -35,16 +39,18 @@ _CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 class CallSpan:
     """The span of one logical call: current from now until `leave`, open until `end`."""
 
-    __slots__ = ("_here", "_span", "_token")
+    __slots__ = ("_conclude", "_here", "_span", "_token")
 
     def __init__(self, description: SpanDescription) -> None:
         kind = SpanKind.CLIENT if description.is_client else SpanKind.INTERNAL
         attributes = {"resilience.attempts": 1, **description.attributes}
-        tracer = _tracer_of(trace.get_tracer_provider())
         links = _links_to(description.linked)
-        self._span: Span = tracer.start_span(
+        self._span: Span = tracer().start_span(
             description.name, kind=kind, attributes=attributes, links=links
         )
+        self._conclude = description.conclude
+        if description.elaborate is not None and self._span.is_recording():
+            self._add(description.elaborate)
         self._here = trace.set_span_in_context(self._span)
         self._token: Any = context.attach(self._here)
 
@@ -67,12 +73,21 @@ class CallSpan:
         if self._token is not None:
             self.leave()
         outcome = outcome_of(error)
+        if self._conclude is not None and self._span.is_recording():
+            self._add(self._conclude, error)
         self._span.set_attribute("resilience.outcome", outcome)
         if error is not None and outcome != "cancelled":
             self._span.set_attribute("error.type", _error_type(error))
         if outcome == "failure":
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
+
+    def _add(self, make: Callable[..., Mapping[str, Any]], *given: Any) -> None:
+        """Add attributes; whatever goes wrong in making them, the call goes on."""
+        try:
+            self._span.set_attributes(make(*given))
+        except Exception as error:  # noqa: BLE001 - it reads what strangers have sent
+            log_failure(_logger, f"{shown(make)} failed: the span goes without", error)
 
 
 def _links_to(contexts: Sequence[Context]) -> list[Link]:
@@ -81,6 +96,11 @@ def _links_to(contexts: Sequence[Context]) -> list[Link]:
     spans = [each.copy().run(trace.get_current_span) for each in contexts]
     found = [span.get_span_context() for span in spans]
     return [Link(each) for each in {each.span_id: each for each in found if each.is_valid}.values()]
+
+
+def tracer() -> Tracer:
+    """Return our tracer of the program's provider."""
+    return _tracer_of(trace.get_tracer_provider())
 
 
 @lru_cache(maxsize=1)

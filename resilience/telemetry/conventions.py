@@ -40,6 +40,7 @@ _GENAI_SECONDS = (
 _TOKENS = tuple(float(4**power) for power in range(14))
 
 _OUTCOMES = ("success", "failure", "refused", "cancelled")
+_OUTPUT_TYPES = ("text", "json", "image", "speech")
 _WHOLE = ("seed", "top_k", "max_tokens")
 _REAL = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
 
@@ -66,7 +67,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("resilience.server_request_id", "str", "the id that the server gave; spans alone"),
     Attribute("error.type", "str", "the server's code, or the class of the error"),
     Attribute("server.address", "str", "the host of the API"),
-    Attribute("server.port", "int", "its port, where the address names one"),
+    Attribute("server.port", "int", "its port, or that of its scheme"),
     Attribute("http.request.method", "str", "GET, POST, …"),
     Attribute("http.request.resend_count", "int", "1 on the second attempt; absent on the first"),
     Attribute("http.response.status_code", "int", "where there was an answer"),
@@ -82,9 +83,10 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("gen_ai.request.stop_sequences", "str[]", "as asked"),
     Attribute("gen_ai.request.reasoning.level", "str", "as asked"),
     Attribute("gen_ai.request.previous_response.id", "str", "the answer that this one goes on"),
+    Attribute("gen_ai.conversation.id", "str", "the conversation, where the API keeps it"),
     Attribute("gen_ai.request.encoding_formats", "str[]", "of embeddings, as asked"),
     Attribute("gen_ai.embeddings.dimension.count", "int", "of each vector"),
-    Attribute("gen_ai.output.type", "str", "the format asked for", ("text", "json", "speech")),
+    Attribute("gen_ai.output.type", "str", "the format asked for", _OUTPUT_TYPES),
     Attribute("gen_ai.response.id", "str", "the answer's id"),
     Attribute("gen_ai.response.model", "str", "the model that answered"),
     Attribute("gen_ai.response.finish_reasons", "str[]", "one for each choice"),
@@ -258,9 +260,9 @@ SPANS: tuple[Span, ...] = (
         "{gen_ai.operation.name} {gen_ai.request.model}",
         "CLIENT",
         "one call of an adapter that speaks to a model",
-        (*_MODEL_CALL, "server.address", "resilience.request_id", *_ENDED),
+        (*_MODEL_CALL, *_PLACE, "resilience.request_id", *_ENDED),
         (
-            *(*_OF_A_CALL, "server.port", "resilience.server_request_id"),
+            *(*_OF_A_CALL, "resilience.server_request_id"),
             *(each.name for each in ATTRIBUTES if _is_of_a_model(each.name)),
         ),
     ),
@@ -268,8 +270,8 @@ SPANS: tuple[Span, ...] = (
         "S3/{rpc.method}",
         "CLIENT",
         "one call of the adapter of S3",
-        ("rpc.system", "rpc.service", "rpc.method", "server.address", *_ENDED),
-        (*_OF_A_CALL, "aws.s3.bucket", "server.port", "resilience.server_request_id"),
+        ("rpc.system", "rpc.service", "rpc.method", *_PLACE, "resilience.request_id", *_ENDED),
+        (*_OF_A_CALL, "aws.s3.bucket", "resilience.server_request_id"),
     ),
     Span(
         "{http.request.method}",

@@ -7,7 +7,7 @@ adapter says. What happens in between becomes events on it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from resilience.telemetry._otel import CallSpan
+    from resilience.telemetry._otel_http import RequestSpan
 
-__all__ = ["SpanDescription", "annotate", "begin_span", "is_tracing", "listen"]
+__all__ = ["SpanDescription", "annotate", "begin_request", "begin_span", "is_tracing", "listen"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +41,16 @@ class SpanDescription:
         is_client: CLIENT, instead of INTERNAL.
         attributes: What stands on it from the beginning.
         linked: Contexts to the current spans of which it is linked.
+        elaborate: Returns more attributes, asked for only where the span is recorded.
+        conclude: Returns those that are known at the end, from what the call raised, or None.
     """
 
     name: str
     is_client: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     linked: Sequence[Context] = ()
+    elaborate: Callable[[], Mapping[str, Any]] | None = None
+    conclude: Callable[[BaseException | None], Mapping[str, Any]] | None = None
 
 
 def is_tracing() -> bool:
@@ -63,6 +68,13 @@ def begin_span(description: SpanDescription) -> CallSpan:
     """Return the span of a call that begins, as the current one; ask `is_tracing` before."""
     span: CallSpan = _otel().CallSpan(description)
     return span
+
+
+def begin_request(name: str, attributes: Mapping[str, Any]) -> RequestSpan:
+    """Return the span of a request on the wire that begins; ask `is_tracing` before."""
+    from resilience.telemetry import _otel_http  # noqa: PLC0415 - only with an SDK in place
+
+    return _otel_http.RequestSpan(name, attributes)
 
 
 def annotate(**attributes: Any) -> None:

@@ -78,11 +78,14 @@ def test_an_answer(server: Recorder, scripted: Any):
 
 def test_candidates_are_in_the_order_of_their_index(server: Recorder, scripted: Any):
     """The first is that of index 0, which the API may leave out."""
-    first = candidate({"text": "a"})
+    first = candidate({"text": "a"}, reason="STOP")
     del first["index"]
-    server.play(answer({"candidates": [candidate({"text": "b"}, index=1), first]}))
+    second = candidate({"text": "b"}, reason="SAFETY", index=1)
+    server.play(answer({"candidates": [second, first]}))
+    found = scripted.generate(MODEL, "Hi")
 
-    assert ("a", "b") == scripted.generate(MODEL, "Hi").texts
+    assert ("a", "b") == found.texts
+    assert ("stop", "content_filter") == found.finish_reasons
 
 
 @pytest.mark.parametrize(

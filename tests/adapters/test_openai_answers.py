@@ -79,7 +79,10 @@ def test_a_chat_answer():
 
 def test_choices_are_in_the_order_of_their_index():
     """Whatever the order in which the server sends them."""
-    assert ("a", "b") == chat(choice(1, "b"), choice(0, "a")).texts
+    answer = chat(choice(1, "b", "length"), choice(0, "a"))
+
+    assert ("a", "b") == answer.texts
+    assert ("stop", "length") == answer.finish_reasons
 
 
 @pytest.mark.parametrize(

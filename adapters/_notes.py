@@ -1,0 +1,44 @@
+"""What telemetry has to know of one call when it ends; kept only where somebody looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters._messages import StreamEvent
+from resilience import _clock
+
+__all__ = ["Notes"]
+
+_MOST_GAPS = 4_096  # of one stream; of a longer one the later chunks are not timed
+
+
+class Notes:
+    """How one call went; one thread at a time writes it.
+
+    Attributes:
+        started: When the call began, by the toolkit's clock.
+        base_url: Where the last attempt went, or None.
+        result: What an attempt gave, or None.
+        first: The first event of a stream, or None.
+        first_after: Seconds until the first event of a stream, or None.
+        gaps: Seconds between its events.
+    """
+
+    __slots__ = ("_last", "base_url", "first", "first_after", "gaps", "result", "started")
+
+    def __init__(self) -> None:
+        self.started = self._last = _clock.now()
+        self.base_url: str | None = None
+        self.result: Any = None
+        self.first: StreamEvent | None = None
+        self.first_after: float | None = None
+        self.gaps: list[float] = []
+
+    def arrived(self, event: StreamEvent) -> None:
+        """Take note of the moment at which an event of a stream came."""
+        now = _clock.now()
+        seconds, self._last = max(0.0, now - self._last), now
+        if self.first is None:
+            self.first, self.first_after = event, seconds
+        elif len(self.gaps) < _MOST_GAPS:
+            self.gaps.append(seconds)

@@ -1,0 +1,64 @@
+"""Spans of HTTP requests; imported only by a program that has set up OpenTelemetry.
+
+Source of names and rules: the stable semantic conventions for HTTP clients, v1.44.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import context, propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode
+
+from resilience.telemetry._otel import tracer
+
+__all__ = ["RequestSpan"]
+
+# The API has both keys, under private names, for all instrumentations to honour; by value, since a
+# release without them must not break a call.
+_HTTP_ALONE = getattr(
+    context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation"
+)
+_EVERYTHING = getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
+
+
+class RequestSpan:
+    """The span of one request on the wire: a child of what is current, open until `end`.
+
+    It is never current but while the request is sent: the answer is read in many steps.
+    """
+
+    __slots__ = ("_here", "_span")
+
+    def __init__(self, name: str, attributes: Mapping[str, Any]) -> None:
+        self._span: Span = trace.INVALID_SPAN
+        self._here: Context = context.get_current()
+        # Whoever asks for no spans of HTTP has some of his own, or wants none.
+        if not (context.get_value(_HTTP_ALONE) or context.get_value(_EVERYTHING)):
+            self._span = tracer().start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+            self._here = trace.set_span_in_context(self._span)
+
+    def headers(self) -> dict[str, str]:
+        """Return what tells the server which trace this is, as the program's propagator has it."""
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier, context=self._here)
+        return carrier
+
+    @contextmanager
+    def sending(self) -> Generator[None]:
+        """Make it current; instrumentations of the libraries below make no spans of their own."""
+        token = context.attach(context.set_value(_HTTP_ALONE, True, self._here))  # noqa: FBT003
+        try:
+            yield
+        finally:
+            context.detach(token)
+
+    def end(self, attributes: Mapping[str, Any]) -> None:
+        """End it; one with an `error.type` has failed."""
+        self._span.set_attributes(attributes)
+        if "error.type" in attributes:
+            self._span.set_status(StatusCode.ERROR)
+        self._span.end()
