@@ -9,7 +9,7 @@ from typing import Any
 
 from resilience import _clock, _fork
 from resilience._core.breaker import Breaker
-from resilience._core.breaker_states import BreakerRules, Disabled
+from resilience._core.breaker_states import BreakerRules, Disabled, Open, State
 from resilience._hooks import guarded, says_yes
 from resilience._retry_options import predicate
 from resilience._rules import check_all, fail
@@ -135,22 +135,31 @@ class CircuitBreaker:
     def admit(self) -> int:
         """Return a permit for one call, or raise `CircuitOpenError`; `record` takes it back."""
         now = _clock.now()
+        machine = self.machine
+        state = machine.state
+        if isinstance(state, Open):
+            seconds = state.retry_after(now)
+            if seconds != 0:  # most who ask at all: nothing changes by it, so it needs no lock
+                raise self._refusal(state, seconds)
         with self._lock:
-            permit = self.machine.admit(now)
-            state, retry_after = self.machine.state.name, self.machine.state.retry_after(now)
+            permit = machine.admit(now)
+            state = machine.state
+            seconds = state.retry_after(now)
             moves = self._take_moves()
         try:
             self._announce(moves)
         except BaseException:  # a hook that ends the program: the probe does not begin
             if permit is not None:
-                self.machine.release(permit)
+                machine.release(permit)
             raise
-        if permit is None:
-            by_hand = retry_after is None
-            when = "when it has been closed by hand" if by_hand else f"in {retry_after:.3g} s"
-            msg = f"circuit {self.name!r} is {state}: come back {when}"
-            raise CircuitOpenError(msg, name=self.name, retry_after=retry_after)
+        if permit is None:  # others were faster
+            raise self._refusal(state, seconds)
         return permit
+
+    def _refusal(self, state: State, seconds: float | None) -> CircuitOpenError:
+        when = "when it has been closed by hand" if seconds is None else f"in {seconds:.3g} s"
+        msg = f"circuit {self.name!r} is {state.name}: come back {when}"
+        return CircuitOpenError(msg, name=self.name, retry_after=seconds)
 
     def record(
         self,
