@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from resilience.telemetry import logs, opentelemetry
+from resilience.telemetry._configure import Telemetry, configure
 from resilience.telemetry.events import (
     BatchFlushed,
     CallFinished,
@@ -26,7 +27,9 @@ __all__ = [
     "Queued",
     "Refused",
     "RetryScheduled",
+    "Telemetry",
     "Transition",
+    "configure",
     "subscribe",
     "unsubscribe",
 ]
