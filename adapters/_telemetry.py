@@ -2,22 +2,27 @@
 
 Those are the ones for models (GenAI), but for APIs that have none.
 
-Nothing that a prompt, an answer or a key holds gets there.
+Nothing that a prompt or an answer holds gets there unless the standard variable asks for it, and
+nothing of a key ever.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from adapters._content import captured, content_of
 from adapters._exchange import Exchange
 from adapters._messages import Usage
 from adapters._model_answers import answered_by_model
 from adapters._model_requests import asked_of_model
 from adapters._notes import Notes
 from adapters._wire import place_of
-from resilience.telemetry.opentelemetry import SpanDescription
-from resilience.telemetry.statistics import CallStatistics
+from resilience import _secrets
+from resilience.telemetry.opentelemetry import SpanDescription, emit
+from resilience.telemetry.statistics import CallStatistics, outcome_of
 
 __all__ = ["count_usage", "describe_call", "operation_of"]
 
@@ -28,6 +33,10 @@ _OPERATIONS = {
     "generate": "text_completion",
     "responses": "chat",
 }
+_INFERENCE = ("chat", "generate_content", "text_completion")
+
+_DETAILS = "gen_ai.client.inference.operation.details"
+_EXCEPTION = "gen_ai.client.operation.exception"
 
 
 def describe_call(base_url: str, exchange: Exchange, *, streams: bool) -> SpanDescription:
@@ -58,13 +67,26 @@ def describe_call(base_url: str, exchange: Exchange, *, streams: bool) -> SpanDe
         is_client=True,
         attributes=attributes,
         elaborate=partial(asked_of_model, request),
-        conclude=partial(conclude, exchange),
+        conclude=partial(conclude, exchange, attributes),
     )
 
 
-def conclude(exchange: Exchange, error: BaseException | None) -> dict[str, Any]:
-    """Return what the span of a model's call is to have at its end."""
-    return {**how_it_went(exchange, error), **answered_by_model(exchange, error)}
+def conclude(
+    exchange: Exchange, begun: Mapping[str, Any], error: BaseException | None
+) -> dict[str, Any]:
+    """Return what the span of a model's call is to have at its end, and emit its events."""
+    found = {**how_it_went(exchange, error), **answered_by_model(exchange, error)}
+    if outcome_of(error) == "failure":
+        emit(_EXCEPTION, _told(error), warns=True)
+    places = captured() if begun["gen_ai.operation.name"] in _INFERENCE else ()
+    if not places:
+        return found
+    content = content_of(exchange, error)
+    if "event" in places:
+        emit(_DETAILS, {**begun, **asked_of_model(exchange.request), **found, **content})
+    if "span" in places:
+        found |= {name: json.dumps(value, ensure_ascii=False) for name, value in content.items()}
+    return found
 
 
 def how_it_went(exchange: Exchange, _: BaseException | None) -> dict[str, Any]:
@@ -91,3 +113,11 @@ def count_usage(statistics: CallStatistics | None, exchange: Exchange, usage: Us
         statistics.used(
             exchange.request.model, usage.input_tokens, usage.output_tokens, usage.total_tokens
         )
+
+
+def _told(error: BaseException | None) -> dict[str, str]:
+    kind = type(error)
+    return {
+        "exception.type": f"{kind.__module__}.{kind.__qualname__}",
+        "exception.message": _secrets.mask(str(error)),
+    }

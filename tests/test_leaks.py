@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 LEAKS = """
 import logging, pickle, sys
 import pytest
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -51,6 +54,11 @@ def test_measured():
     counter.add(1, {"key": KEY})
     reader.get_metrics_data()
 
+def test_emitted():
+    provider = LoggerProvider()
+    provider.add_log_record_processor(SimpleLogRecordProcessor(InMemoryLogRecordExporter()))
+    provider.get_logger("x").emit(LogRecord(event_name="call", attributes={"key": KEY}))
+
 @pytest.fixture
 def leaky():
     yield
@@ -82,7 +90,7 @@ def test_a_secret_is_found_wherever_it_shows(tmp_path):
     )
     found = re.findall(r"^(FAILED|ERROR|PASSED) .*::test_(\w+)", done.stdout, re.MULTILINE)
     outcomes = {outcome: {name for each, name in found if each == outcome} for outcome, _ in found}
-    leaking = {"logged", "measured", "pickled", "printed", "printed_to_stderr"}
+    leaking = {"emitted", "logged", "measured", "pickled", "printed", "printed_to_stderr"}
     leaking |= {"raised", "reported", "traced"}
 
     assert {
@@ -91,7 +99,7 @@ def test_a_secret_is_found_wherever_it_shows(tmp_path):
         "PASSED": {"in_a_fixture", "silent", "silent_on_purpose"},
     } == outcomes
     # Each may be told twice: the summary at the end is cut short or not, as the surroundings say.
-    assert 9 == len(set(re.findall(r"::(test_\w+) leaks a secret: ", done.stdout)))
+    assert 10 == len(set(re.findall(r"::(test_\w+) leaks a secret: ", done.stdout)))
     assert "sk-leaky" not in done.stdout
 
 

@@ -70,11 +70,11 @@ class CallSpan:
 
     def end(self, error: BaseException | None) -> None:
         """Leave and end the span; only a failure is an error, cancellation and refusal are not."""
+        if self._conclude is not None and self._span.is_recording():
+            self._add(self._conclude, error)
         if self._token is not None:
             self.leave()
         outcome = outcome_of(error)
-        if self._conclude is not None and self._span.is_recording():
-            self._add(self._conclude, error)
         self._span.set_attribute("resilience.outcome", outcome)
         if error is not None and outcome != "cancelled":
             self._span.set_attribute("error.type", _error_type(error))

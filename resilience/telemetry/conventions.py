@@ -18,6 +18,7 @@ __all__ = [
     "CIRCUIT_STATES",
     "GENAI_METRICS",
     "HTTP_METRICS",
+    "LOG_EVENTS",
     "METRICS",
     "OLDER_GENAI_METRICS",
     "OTHER_OPERATIONS",
@@ -102,6 +103,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("gen_ai.tool.definitions", "str", "content, only on request; JSON"),
     Attribute("gen_ai.token.modality", "str", "of tokens", ("text", "image", "audio", "unknown")),
     Attribute("gen_ai.token.type", "str", "in the older metric", ("input", "output")),
+    Attribute("exception.type", "str", "the class of what a call raised"),
+    Attribute("exception.message", "str", "what it says, keys hidden"),
     Attribute("rpc.system", "str", "aws-api, of S3", ("aws-api",)),
     Attribute("rpc.service", "str", "S3", ("S3",)),
     Attribute("rpc.method", "str", "the operation of S3"),
@@ -281,6 +284,24 @@ SPANS: tuple[Span, ...] = (
         (
             *("http.response.status_code", "http.request.resend_count", _ERROR),
             "network.protocol.version",
+        ),
+    ),
+)
+
+# Log records of a program that has set up a logger provider.
+LOG_EVENTS: tuple[SpanEvent, ...] = (
+    SpanEvent(
+        "gen_ai.client.operation.exception",
+        "a call of a model failed for good; WARN",
+        ("exception.type", "exception.message"),
+    ),
+    SpanEvent(
+        "gen_ai.client.inference.operation.details",
+        "a call of a model ended, where content is wanted in events; INFO",
+        (*_MODEL_CALL, *_PLACE, "resilience.request_id"),
+        (
+            *(_KEY, "resilience.server_request_id"),
+            *(each.name for each in ATTRIBUTES if _is_of_a_model(each.name)),
         ),
     ),
 )

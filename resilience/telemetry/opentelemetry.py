@@ -6,6 +6,7 @@ adapter says. What happens in between becomes events on it.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from resilience._secrets import log_failure
 from resilience.telemetry.events import (
     Event,
     KeyRested,
@@ -29,7 +31,19 @@ if TYPE_CHECKING:
     from resilience.telemetry._otel import CallSpan
     from resilience.telemetry._otel_http import RequestSpan
 
-__all__ = ["SpanDescription", "annotate", "begin_request", "begin_span", "is_tracing", "listen"]
+__all__ = [
+    "SpanDescription",
+    "annotate",
+    "begin_request",
+    "begin_span",
+    "emit",
+    "is_logging",
+    "is_tracing",
+    "listen",
+]
+
+_LOGS = "opentelemetry._logs._internal"  # where the API keeps the provider of the program
+_logger = logging.getLogger("resilience.telemetry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +89,22 @@ def begin_request(name: str, attributes: Mapping[str, Any]) -> RequestSpan:
     from resilience.telemetry import _otel_http  # noqa: PLC0415 - only with an SDK in place
 
     return _otel_http.RequestSpan(name, attributes)
+
+
+def is_logging() -> bool:
+    """Return whether the program has set up a logger provider."""
+    return getattr(sys.modules.get(_LOGS), "_LOGGER_PROVIDER", None) is not None
+
+
+def emit(name: str, attributes: Mapping[str, Any], *, warns: bool = False) -> None:
+    """Emit an event as a log record, if there is a logger provider; never raises."""
+    if is_logging():
+        from resilience.telemetry import _otel_logs  # noqa: PLC0415 - only with an SDK in place
+
+        try:
+            _otel_logs.emit(name, attributes, warns=warns)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
+            log_failure(_logger, f"the event {name} was not emitted", error)
 
 
 def annotate(**attributes: Any) -> None:

@@ -1,7 +1,7 @@
 """No test shows a secret: whatever leaves the toolkit in any of them is looked through.
 
 A plugin of pytest. It learns every secret that is handed to a key pool or a client, and looks for
-it in what is printed and logged, in spans, metrics, statistics and reports, in pickles, and in the
+it in what is printed and logged, in spans, metrics, events, statistics and reports, in pickles, and in the
 toolkit's own errors that a test expects. A test in which one shows has failed.
 
 Only secrets of a recognisable form count, at least twelve characters with a letter and a digit and
@@ -69,6 +69,7 @@ class Watch:
 
     def begin(self) -> None:
         """Listen wherever something leaves the toolkit."""
+        from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
         from opentelemetry.sdk.metrics.export import InMemoryMetricReader
         from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -76,6 +77,7 @@ class Watch:
         self.tap(pickle, "dumps", lambda result, *_: self.look("a pickle", result))
         self.tap(Totals, "as_dict", lambda result, *_: self.look("a report", result))
         self.tap(InMemorySpanExporter, "export", self._hear_spans)
+        self.tap(InMemoryLogRecordExporter, "export", self._hear_records)
         self.tap(InMemoryMetricReader, "get_metrics_data", self._hear_metrics)
         self.tap(type(pytest.raises(KeyError)), "__exit__", self._hear_error)
 
@@ -87,6 +89,10 @@ class Watch:
     def _hear_spans(self, _: object, __: object, spans: Any) -> None:
         for span in spans:
             self.look("a span", span.to_json())
+
+    def _hear_records(self, _: object, __: object, records: Any) -> None:
+        for record in records:
+            self.look("an event", record.to_json())
 
     def _hear_metrics(self, metrics: Any, _: object) -> None:
         if metrics is not None:
