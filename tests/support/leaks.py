@@ -1,8 +1,8 @@
 """No test shows a secret: whatever leaves the toolkit in any of them is looked through.
 
 A plugin of pytest. It learns every secret that is handed to a key pool or a client, and looks for
-it in what is printed and logged, in spans, metrics, events, statistics and reports, in pickles, and in the
-toolkit's own errors that a test expects. A test in which one shows has failed.
+it in what is printed and logged, in spans, metrics, events, statistics and reports, in pickles, and
+in the toolkit's own errors that a test expects. A test in which one shows has failed.
 
 Only secrets of a recognisable form count, at least twelve characters with a letter and a digit and
 no white space, since a key such as "made up" stands in many a sentence. A test that shows its
