@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 
+from tests.docs.diagrams import DIAGRAMS, IMAGES, transitions
 from tests.support.pages import Page, blocks_of, pages
 from tests.support.sources import ROOT
 
@@ -62,6 +63,21 @@ def test_commands_exist(page: Page):
                 parse_command(arguments)
             case [*_, "install", requirement] if "[" in requirement:
                 assert set(re.split(r"[\[\],]", requirement)[1:-1]) <= set(EXTRAS)
+
+
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_diagrams_are_those_of_the_code(name: str):
+    """A picture is what its program draws; that of the breaker is drawn from the machine."""
+    assert DIAGRAMS[name]() == (IMAGES / name).read_text("utf-8")
+
+
+def test_the_breaker_does_what_its_page_says():
+    """Every reason that leads to another state is on the page, and no other."""
+    page = (ROOT / "docs/images/circuit.svg").read_text("utf-8")
+    shown = set(re.findall(r'class="small">(\w+)<', page))
+
+    assert shown == {each.reason for each in transitions()}
+    assert {"CLOSED", "OPEN", "HALF-OPEN"} == {each.source for each in transitions()}
 
 
 def test_a_fragment_has_a_reason():
