@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -77,11 +79,23 @@ def doctor(
 
 
 def _line_of(finding: Finding) -> str:
-    colour = None if os.environ.get("NO_COLOR") else _COLOURS.get(finding.state, "red")
-    parts = [f"{finding.api:<8}{click.style(f'{finding.state:<13}', fg=colour)}"]
+    """Return it as a line, or, where somebody looks at a terminal, as lines that fit there."""
+    parts = [f"{finding.api:<8}{finding.state:<14}"]
     if finding.keys:
         count = len(finding.keys)
-        parts.append(f"{count} key{'' if count == 1 else 's'} ({', '.join(finding.keys)});")
+        parts.append(f"{count} key{'' if count == 1 else 's'} ({', '.join(finding.keys)}); ")
     if finding.base_url:
-        parts.append(f"{finding.base_url} ({finding.address_from}):")
-    return " ".join([*parts, finding.says])
+        parts.append(f"{finding.base_url} ({finding.address_from}): ")
+    line = "".join([*parts, finding.says])
+    if not sys.stdout.isatty():
+        return line
+    width = max(40, shutil.get_terminal_size().columns)
+    line = textwrap.fill(
+        line,
+        width,
+        subsequent_indent=" " * 22,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    colour = None if os.environ.get("NO_COLOR") else _COLOURS.get(finding.state, "red")
+    return line.replace(finding.state, click.style(finding.state, fg=colour), 1)
