@@ -20,7 +20,7 @@ BENCH_TOOLS = $(TEST_TOOLS),bench
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-real check format docs bench api lock tools clean
+.PHONY: help demo test test-real check format docs bench bench-quick api lock tools clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -50,8 +50,11 @@ docs: $(VENV)/$(CHECK_TOOLS).installed  ## build the documentation into site/
 	@$(RUN) mkdocs build --strict --quiet
 	@echo "Built: site/index.html"
 
-bench: $(VENV)/$(BENCH_TOOLS).installed  ## measure against a bare call and against the peers
+bench: $(VENV)/$(BENCH_TOOLS).installed  ## measure against a bare call and against the peers; writes benchmarks/results
 	@$(RUN) benchmarks $(ARGS)
+
+bench-quick: $(VENV)/$(BENCH_TOOLS).installed  ## measure less of everything, in under two minutes; keeps nothing
+	@$(RUN) benchmarks --quick $(ARGS)
 
 api: $(VENV)/$(TEST_TOOLS).installed  ## write the public signatures to tests/api.txt
 	@$(RUN) tests.api

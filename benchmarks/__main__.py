@@ -1,77 +1,89 @@
-"""`python -m benchmarks`: measure, print the table, and keep that of a whole run."""
+"""`python -m benchmarks`: measure, print the tables, and keep a whole run's with its plots."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.contests import CONTESTS
-from benchmarks.harness import FULL, QUICK, Contest, Effort, Result, measure
-from benchmarks.machine import describe_machine, describe_versions
-from benchmarks.table import details, summary
+from benchmarks.curves import SERIES
+from benchmarks.harness import FULL, QUICK, Contest, Effort, measure
+from benchmarks.report import Report, page
+from benchmarks.series import Series, measure_series
+from benchmarks.storm import STORMS, Storm, measure_storm
 
 __all__ = ["main"]
 
-LATEST = Path(__file__).parent / "results" / "latest.md"
+RESULTS = Path(__file__).parent / "results"
+
+T = TypeVar("T", Contest, Series, Storm)
 
 
 def main() -> None:
     """Run what the command line selects."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="*", help="contests whose name begins so (all)")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter samples")
+    parser.add_argument("name", nargs="*", help="what to measure, by the beginning of names (all)")
+    parser.add_argument("--quick", action="store_true", help="less of everything, and no storm")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     parser.add_argument(
-        "--output", type=Path, help=f"where to write the page (a whole run: {LATEST.name})"
+        "--output", type=Path, help="the folder for page and plots (a whole run: results)"
     )
     options = parser.parse_args()
-    contests = _selected(options.name, quick=options.quick)
-    if not contests:
-        parser.error(f"no contest is called so; there are {', '.join(_names(CONTESTS))}")
+    chosen = [
+        _selected(kind, options.name, quick=options.quick) for kind in (CONTESTS, SERIES, STORMS)
+    ]
+    names = [each.name for kind in chosen for each in kind]
+    if not names:
+        parser.error("nothing is called so; --list shows the names")
     if options.list:
-        print("\n".join(_names(contests)))
+        print("\n".join(names))
         return
+    effort = QUICK if options.quick else FULL
+    report = _run(*chosen, effort)
     is_whole = not options.name and not options.quick
-    page = _page(contests, QUICK if options.quick else FULL)
-    print(page, end="")
-    output = options.output or (LATEST if is_whole else None)
+    output = options.output or (RESULTS if is_whole else None)
     if output is not None:
-        output.write_text(page, encoding="utf-8")
+        _keep(report, effort, output)
+    print(page(report, effort), end="")
 
 
-def _selected(prefixes: list[str], *, quick: bool) -> list[Contest]:
+def _selected(kind: Sequence[T], prefixes: list[str], *, quick: bool) -> list[T]:
     if prefixes:
-        return [contest for contest in CONTESTS if contest.name.startswith(tuple(prefixes))]
-    return [contest for contest in CONTESTS if not (quick and contest.is_long)]
+        return [each for each in kind if each.name.startswith(tuple(prefixes))]
+    return [each for each in kind if not (quick and each.is_long)]
 
 
-def _names(contests: list[Contest] | tuple[Contest, ...]) -> list[str]:
-    return [contest.name for contest in contests]
-
-
-def _page(contests: list[Contest], effort: Effort) -> str:
-    load_before = os.getloadavg()[0]
-    results: list[Result] = []
+def _run(
+    contests: Sequence[Contest], series: Sequence[Series], storms: Sequence[Storm], effort: Effort
+) -> Report:
+    report, before = Report(), os.getloadavg()[0]
     for contest in contests:
-        print(f"{contest.name} …", file=sys.stderr, flush=True)
-        results.append(measure(contest, effort))
-    load = f"{load_before:.1f} before and {os.getloadavg()[0]:.1f} after"
-    return f"""\
-# Benchmarks of {datetime.now(UTC):%Y-%m-%d}
+        _say(contest.name)
+        report.results.append(measure(contest, effort))
+    for each in series:
+        _say(each.name)
+        report.curves.append(measure_series(each, effort))
+    for storm in storms:
+        _say(storm.name)
+        report.races.append(measure_storm(storm, effort.races))
+    report.load = (before, os.getloadavg()[0])
+    return report
 
-- Machine: {describe_machine()}; load {load}.
-- Packages: {describe_versions()}.
-- Up to {effort.rounds} rounds; samples of {effort.seconds * 1e3:g} ms where their length is free.
 
-{summary(results)}
+def _say(name: str) -> None:
+    print(f"{name} …", file=sys.stderr, flush=True)
 
-## Every figure
 
-{details(results)}
-"""
+def _keep(report: Report, effort: Effort, folder: Path) -> None:
+    from benchmarks.plots import draw  # takes its time, and is seldom asked for
+
+    folder.mkdir(parents=True, exist_ok=True)
+    plots = draw(report, folder)
+    (folder / "latest.md").write_text(page(report, effort, plots), encoding="utf-8")
 
 
 if __name__ == "__main__":

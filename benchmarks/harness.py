@@ -31,6 +31,7 @@ __all__ = [
     "Contest",
     "Effort",
     "Result",
+    "Sample",
     "fresh",
     "measure",
     "take_rounds",
@@ -92,15 +93,23 @@ class Contest:
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: rounds, at most and at least, and seconds that one sample takes."""
+    """How long to measure.
+
+    Attributes:
+        rounds: At most; a heavy contest makes fewer.
+        seconds: That one sample takes, where its length is free.
+        fewest: Rounds at least.
+        races: Of each contestant in each storm.
+    """
 
     rounds: int
     seconds: float
     fewest: int = 3
+    races: int = 1
 
 
-FULL = Effort(rounds=300, seconds=0.002)
-QUICK = Effort(rounds=60, seconds=0.002)
+FULL = Effort(rounds=300, seconds=0.002, races=2)
+QUICK = Effort(rounds=40, seconds=0.002)
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,27 @@ from pathlib import Path
 __all__ = ["describe_machine", "describe_versions"]
 
 _PACKAGES = (
+    "aiodataloader",
+    "anthropic",
     "backoff",
+    "batched",
+    "boto3",
     "circuitbreaker",
+    "google-genai",
+    "groq",
+    "huggingface_hub",
     "hyx",
+    "ollama",
     "openai",
     "opentelemetry-api",
+    "opentelemetry-sdk",
     "opnieuw",
     "pybreaker",
     "pyresilience",
     "requests",
     "stamina",
     "tenacity",
+    "tritonclient",
     "wrapt",
 )
 _CPU_INFO = Path("/proc/cpuinfo")

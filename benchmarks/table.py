@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from benchmarks.figures import Figure
 from benchmarks.harness import DEFAULT, PLAIN, Contest, Result
 
-__all__ = ["details", "number", "shown", "summary", "table"]
+__all__ = ["FACTORS", "details", "number", "shown", "summary", "table", "verdict"]
 
 _OURS = (PLAIN, DEFAULT)
-_FACTORS = {"µs": 1e6, "ms": 1e3, "bytes": 1.0}
+FACTORS = {"µs": 1e6, "ms": 1e3, "bytes": 1.0}
 _RATES = {"M/s": 1e-6, "k/s": 1e-3}
 
 
@@ -72,8 +72,13 @@ def _verdicts(result: Result) -> Iterable[str]:
         figure, ratio = result.figures.get(label), _ratio_to_reach(result, goal)
         if figure is None or ratio is None:
             continue
-        ends = [end >= ratio if result.contest.is_rate else end <= ratio for end in figure.spread]
-        yield "yes" if all(ends) else "perhaps" if any(ends) else "no"
+        yield verdict(figure, ratio, is_rate=result.contest.is_rate)
+
+
+def verdict(figure: Figure, goal: float, *, is_rate: bool = False) -> str:
+    """Say whether a goal is reached by both ends of the spread, by one of them, or by none."""
+    ends = [end >= goal if is_rate else end <= goal for end in figure.spread]
+    return "yes" if all(ends) else "perhaps" if any(ends) else "no"
 
 
 def _ratio_to_reach(result: Result, goal: float | str) -> float | None:
@@ -93,7 +98,7 @@ def shown(unit: str, value: float) -> str:
     """Return a figure of one call in a unit: a time or a size, or the calls in a second."""
     if unit in _RATES:
         return f"{number(_RATES[unit] / value)} {unit}"
-    return f"{number(value * _FACTORS[unit])} {unit}"
+    return f"{number(value * FACTORS[unit])} {unit}"
 
 
 def number(value: float) -> str:

@@ -20,7 +20,7 @@ from benchmarks.functions import echo
 from benchmarks.harness import DEFAULT, PLAIN, Contest
 from benchmarks.samples import VALUE
 
-__all__ = ["CONTESTS", "Line"]
+__all__ = ["CONTESTS", "LINES", "Line"]
 
 _WORKERS = 5
 _BASELINE = "ThreadPoolExecutor"
@@ -81,7 +81,7 @@ def _queue(*, metrics_enabled: bool) -> Line:
     return Line(function.submit, function.queue.pause, function.queue.resume)
 
 
-_LINES: dict[str, Callable[[], Any]] = {
+LINES: dict[str, Callable[[], Any]] = {
     _BASELINE: _executor,
     PLAIN: partial(_queue, metrics_enabled=False),
     DEFAULT: partial(_queue, metrics_enabled=True),
@@ -95,7 +95,7 @@ CONTESTS = (
         Contest(
             name=f"waiting-jobs-{number // 1_000}k",
             title=f"`submit`, {number:,} waiting, time of one",
-            contestants=_LINES,
+            contestants=LINES,
             baseline=_BASELINE,
             unit="×",
             goals={PLAIN: _GOAL},
@@ -111,7 +111,7 @@ CONTESTS = (
     Contest(
         name="waiting-jobs-memory",
         title="`submit`, 10,000 waiting, memory of one",
-        contestants=_LINES,
+        contestants=LINES,
         baseline=None,
         unit="bytes",
         goals={PLAIN: 300},

@@ -20,7 +20,7 @@ from benchmarks.functions import echo_async
 from benchmarks.harness import DEFAULT, PLAIN, Contest
 from benchmarks.samples import VALUE
 
-__all__ = ["CONTESTS", "Line"]
+__all__ = ["CONTESTS", "LINES", "Line"]
 
 _PERMITS = 5
 _BASELINE = "asyncio.Semaphore"
@@ -107,7 +107,7 @@ def _bare() -> Line:
     return Line(call, release)
 
 
-_LINES: dict[str, Callable[[], Any]] = {
+LINES: dict[str, Callable[[], Any]] = {
     _BASELINE: lambda: _semaphore,
     PLAIN: lambda: partial(_queue, metrics_enabled=False),
     DEFAULT: lambda: partial(_queue, metrics_enabled=True),
@@ -119,7 +119,7 @@ CONTESTS = (
         Contest(
             name=f"waiting-tasks-{number // 1_000}k",
             title=f"`@prioritized`, {number:,} tasks waiting, time of one",
-            contestants=_LINES,
+            contestants=LINES,
             baseline=_BASELINE,
             unit="×",
             sample=seconds_of_one,
@@ -134,7 +134,7 @@ CONTESTS = (
     Contest(
         name="waiting-tasks-memory",
         title="`@prioritized`, 10,000 tasks waiting, memory of one",
-        contestants=_LINES,
+        contestants=LINES,
         baseline=None,
         unit="bytes",
         sample=bytes_of_one,
