@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import PROVIDERS, Cli, refusal
 from tests.cli.test_doctor import states
@@ -27,6 +30,21 @@ def test_a_file_of_variables(cli: Cli, tmp_path: Path) -> None:
 
     assert dict.fromkeys(PROVIDERS, "ok") == states(ended.out)
     assert (0o600, 0, False) == (mode, process.returncode, (tmp_path / ".env").exists())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_file_goes_with_the_server(tmp_path: Path, number: signal.Signals) -> None:
+    """Whatever ends the server, a closed terminal included, leaves no keys behind."""
+    command = [sys.executable, "-m", "adapters", "emulate", "--env", ".env"]
+    with subprocess.Popen(  # noqa: S603 - this project's own command
+        command, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        process.stdout.read()
+
+    assert (0, False) == (process.returncode, (tmp_path / ".env").exists())
 
 
 def test_an_existing_file_is_left_alone(cli: Cli, tmp_path: Path) -> None:
