@@ -26,6 +26,7 @@ from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streaming import AsyncStream
 from adapters._together import together_async
+from resilience._request_id import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -181,7 +182,7 @@ class BaseAsyncClient(CommonClient):
 
     async def _send_one(self, ask: Ask[R], exchange: Exchange) -> R:
         """Send one request through the stack."""
-        with last_answer_first(exchange):
+        with request_id(exchange.request_id), last_answer_first(exchange):
             result: R = await self._send(exchange, ask.read)
             return result
 
@@ -197,7 +198,9 @@ class BaseAsyncClient(CommonClient):
 
         Nothing stays entered across a `yield`: the consumer's code runs there.
         """
-        events: AsyncGenerator[StreamEvent, None] = self._open_stream(exchange, make_reader)
+        events: AsyncGenerator[StreamEvent, None] = call.within(
+            self._open_stream(exchange, make_reader)
+        )
         try:
             with call.scope(), last_answer_first(exchange):
                 first = await anext(events, None)

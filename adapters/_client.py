@@ -23,6 +23,7 @@ from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streaming import Stream
 from adapters._together import together
+from resilience._request_id import request_id
 
 if TYPE_CHECKING:
     from adapters._operations import Operation
@@ -179,7 +180,7 @@ class BaseClient(CommonClient):
 
     def _send_one(self, ask: Ask[R], exchange: Exchange) -> R:
         """Send one request through the stack."""
-        with last_answer_first(exchange):
+        with request_id(exchange.request_id), last_answer_first(exchange):
             result: R = self._send(exchange, ask.read)
             return result
 
@@ -195,7 +196,9 @@ class BaseClient(CommonClient):
 
         Nothing stays entered across a `yield`: the consumer's code runs there.
         """
-        events: Generator[StreamEvent, None, None] = self._open_stream(exchange, make_reader)
+        events: Generator[StreamEvent, None, None] = call.within(
+            self._open_stream(exchange, make_reader)
+        )
         try:
             with call.scope(), last_answer_first(exchange):
                 first = next(events, None)

@@ -25,7 +25,9 @@ from adapters.errors import (
 from resilience import Priority, _clock, deadline, priority
 from resilience._lease import Lease
 from resilience._marks import note
+from resilience._request_id import request_id
 from resilience._rules import check, fail
+from resilience._streams import Scoped
 
 __all__ = ["CallOptions", "Exchange", "MakeReader", "Read"]
 
@@ -75,13 +77,19 @@ class CallOptions:
 
     @contextmanager
     def scope(self) -> Generator[None]:
-        """Give what runs inside the priority and the time of the call."""
+        """Give what runs inside the priority, the time and the id of the call."""
         with ExitStack() as stack:
             if self.priority is not None:
                 stack.enter_context(priority(self.priority))
             if self.timeout is not None:
                 stack.enter_context(deadline(self.timeout))
+            stack.enter_context(request_id(self.request_id))
             yield
+
+    def within(self, steps: Any) -> Any:
+        """Give each step of a generator the id of the call; priority and time are for opening."""
+        named = request_id(self.request_id)
+        return Scoped(steps, lambda: named)
 
 
 class Exchange:

@@ -46,7 +46,13 @@ class Trail:
         self._errors[self._asked] = error
         if self._left and self._may_help(error):
             next_one = _name_of(self._left[-1])
-            _logger.warning("%s failed, %s is asked: %s", self._asked, next_one, _said(error))
+            fields = {
+                "resilience_failed": self._asked,
+                "resilience_next": next_one,
+                "resilience_request_id": read_quietly(error, "request_id"),
+            }
+            line = "%s failed, %s is asked: %s"
+            _logger.warning(line, self._asked, next_one, _said(error), extra=fields)
             return
         errors, self._errors, self._left = self._errors, {}, []
         raise _conclusion(errors)

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from resilience._context import Priority, act_for, priorities_in
+from resilience._request_id import forget_request_id
 from resilience.telemetry.events import BatchFlushed, publish
 from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_tracing
 
@@ -48,6 +49,7 @@ def scene(
 ) -> Generator[list[Exception]]:
     """Set up the context for a run; give the list that takes what the function raises."""
     act_for(_most_urgent(items), _latest_end(items))
+    forget_request_id()
     running = Running(collector)
     # All items': what waits for one of them must not be waited for by the batch.
     outer = {each: None for item in items for each in item.context.get(RUNNING, ())}

@@ -12,12 +12,12 @@ across a `yield`, since the consumer's code runs there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-__all__ = ["Opened", "async_generator", "async_opener", "generator", "opener"]
+__all__ = ["Opened", "Scoped", "async_generator", "async_opener", "generator", "opener"]
 
 Ended = Callable[[BaseException | None], object]
 Scope = Callable[[], AbstractContextManager[object]]
@@ -41,7 +41,7 @@ class Opened:
     def run_within(self, scope: Scope) -> None:
         """Enter `scope()` for each further step and for the end, and leave it in between."""
         self._scope = scope
-        self.iterator = _Scoped(self.iterator, scope)
+        self.iterator = Scoped(self.iterator, scope)
 
     def on_end(self, listener: Ended) -> None:
         """Call `listener` once, at the end, with what ended the stream: an exception or None."""
@@ -55,7 +55,7 @@ class Opened:
                 listener(error)
 
 
-class _Scoped:
+class Scoped:
     """A generator, or an async one, each step of which runs inside a scope of its own."""
 
     __slots__ = ("_iterator", "_scope")
@@ -70,6 +70,9 @@ class _Scoped:
     def __next__(self) -> Any:
         return self._step(self._iterator.__next__)
 
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
     def send(self, value: Any) -> Any:
         return self._step(self._iterator.send, value)
 
@@ -78,6 +81,10 @@ class _Scoped:
 
     def close(self) -> Any:
         return self._step(self._iterator.close)
+
+    async def __anext__(self) -> Any:
+        with self._scope():
+            return await self._iterator.__anext__()
 
     async def asend(self, value: Any) -> Any:
         with self._scope():

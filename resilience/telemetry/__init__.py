@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resilience._request_id import current_request_id
 from resilience.telemetry import logs, opentelemetry
 from resilience.telemetry._configure import Telemetry, configure
 from resilience.telemetry.events import (
@@ -17,6 +18,7 @@ from resilience.telemetry.events import (
     subscribe,
     unsubscribe,
 )
+from resilience.telemetry.logs import RequestIdFilter
 
 __all__ = [
     "BatchFlushed",
@@ -26,10 +28,12 @@ __all__ = [
     "KeyRested",
     "Queued",
     "Refused",
+    "RequestIdFilter",
     "RetryScheduled",
     "Telemetry",
     "Transition",
     "configure",
+    "current_request_id",
     "subscribe",
     "unsubscribe",
 ]

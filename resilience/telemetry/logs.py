@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
+from resilience._request_id import current_request_id
 from resilience._secrets import mask
 from resilience.telemetry.events import (
     BatchFlushed,
@@ -20,7 +21,7 @@ from resilience.telemetry.events import (
     subscribe_when,
 )
 
-__all__ = ["listen", "log"]
+__all__ = ["RequestIdFilter", "listen", "log"]
 
 _LONGEST = 200  # characters of an error's text: some servers answer with a page
 
@@ -39,6 +40,28 @@ _LOGGERS: dict[type[Event], logging.Logger] = {
     KeyRested: _pool,
     Refused: _calls,
 }
+
+
+class RequestIdFilter(logging.Filter):
+    """Writes on each record the id of the adapter's call within which it was made.
+
+    It is for a handler: one on a logger sees no lines of the loggers below. It lets every line
+    pass, and an id that a record has already stays. Outside of a call it is "-". Safe for
+    concurrent use.
+
+    Args:
+        field: What it is called on the record.
+    """
+
+    def __init__(self, field: str = "request_id") -> None:
+        super().__init__()
+        self._field = field
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Write it."""
+        if not hasattr(record, self._field):
+            setattr(record, self._field, current_request_id() or "-")
+        return True
 
 
 def log(event: Event) -> None:  # noqa: C901 - one case for each kind
@@ -117,6 +140,9 @@ def _fields(event: Event) -> dict[str, object]:
     """
     names = [name for name in event.__dataclass_fields__ if name != "result"]
     fields = {f"resilience_{name.strip('_')}": getattr(event, name) for name in names}
+    found = current_request_id()
+    if found is not None:
+        fields["resilience_request_id"] = found
     return {k: v for k, v in fields.items() if isinstance(v, str | int | float | None)}
 
 
