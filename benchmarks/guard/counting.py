@@ -109,7 +109,7 @@ def exceeded(costs: Mapping[str, Cost], limits: Mapping[str, Cost]) -> list[str]
     """Say which costs are above their limits, or have none."""
     return [
         f"{name}: {cost.instructions} instructions and {cost.c_calls} C calls, "
-        f"the limit is {limits.get(name)}"
+        f"the limit is {limits.get(name)}; is it meant? python -m benchmarks.guard --write"
         for name, cost in costs.items()
         if name not in limits or any(map(gt, cost, limits[name]))
     ]
