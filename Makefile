@@ -11,6 +11,7 @@ ARGS ?=
 COVERAGE ?= --cov --cov-report=term
 # Triton's Python backend wants numpy 1, which has no wheels for later Pythons.
 SERVERS_PYTHON ?= python3.11 python3.12
+REAL_SERVERS = $(SERVERS)/servers.installed $(SERVERS)/prometheus.installed
 RUN = $(VENV)/bin/python -m
 export NO_MKDOCS_2_WARNING = 1
 
@@ -20,7 +21,7 @@ BENCH_TOOLS = $(TEST_TOOLS),bench
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-real check format docs bench bench-quick api lock tools clean
+.PHONY: help demo test test-real check format docs bench bench-quick api deploy lock tools clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -31,7 +32,7 @@ demo: $(VENV)/emulator,cli,s3.installed  ## watch 2,000 calls survive a storm, b
 test: $(VENV)/$(TEST_TOOLS).installed  ## run the tests, and the code blocks of README and docs; no network
 	@$(RUN) pytest $(COVERAGE) $(ARGS)
 
-test-real: $(VENV)/$(TEST_TOOLS).installed $(SERVERS)/servers.installed  ## run the tests against real servers, on loopback
+test-real: $(VENV)/$(TEST_TOOLS).installed $(REAL_SERVERS)  ## run the tests against real servers, on loopback
 	@SERVERS=$(SERVERS) $(RUN) pytest tests_real $(ARGS)
 
 check: $(VENV)/$(CHECK_TOOLS).installed  ## verify format, lint, types, spelling and documentation
@@ -59,6 +60,9 @@ bench-quick: $(VENV)/$(BENCH_TOOLS).installed  ## measure less of everything, in
 api: $(VENV)/$(TEST_TOOLS).installed  ## write the public signatures to tests/api.txt
 	@$(RUN) tests.api
 
+deploy: $(VENV)/$(TEST_TOOLS).installed  ## write alert rules and dashboard from the definitions of telemetry
+	@$(RUN) deploy.generator
+
 lock: $(VENV)/python.made  ## write constraints.txt and tests_real/servers.txt anew
 	@$(PIP) install uv
 	@$(RUN) uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade \
@@ -67,7 +71,7 @@ lock: $(VENV)/python.made  ## write constraints.txt and tests_real/servers.txt a
 		--no-annotate --custom-compile-command "make lock" --output-file tests_real/servers.txt \
 		tests_real/servers.in
 
-tools: $(VENV)/$(TEST_TOOLS).installed $(VENV)/$(CHECK_TOOLS).installed $(SERVERS)/servers.installed  ## install all that the tests and the checks need
+tools: $(VENV)/$(TEST_TOOLS).installed $(VENV)/$(CHECK_TOOLS).installed $(REAL_SERVERS)  ## install all that the tests and the checks need
 
 clean:  ## remove everything that make has made
 	@rm -rf .venv .venv-* build dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -88,6 +92,18 @@ $(SERVERS)/servers.installed: tests_real/servers.txt
 	@$(SERVERS)/bin/python -m pip --quiet --disable-pip-version-check --no-input install \
 		--requirement tests_real/servers.txt
 	@touch "$@"
+
+# Prometheus and promtool, out of Debian's package: nothing is installed, no service is started.
+# Where there is no such package, those on the PATH are used, and without any their tests fail.
+$(SERVERS)/prometheus.installed: $(SERVERS)/servers.installed
+	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then \
+		echo "Using $$(command -v prometheus)"; touch "$@"; exit; \
+	fi; \
+	echo "Unpacking Prometheus into $(SERVERS)/prometheus"; \
+	rm -rf "$(SERVERS)/prometheus" && mkdir "$(SERVERS)/prometheus" && cd "$(SERVERS)/prometheus" && \
+	{ apt-get -qq download prometheus || { apt-get -qq update && apt-get -qq download prometheus; }; } && \
+	dpkg -x prometheus_*.deb . && rm prometheus_*.deb && cd "$(CURDIR)" && touch "$@" || \
+	echo 'There is no Prometheus: its tests fail until prometheus and promtool are on the PATH.' >&2
 
 # Debian ships Python without ensurepip unless python3-venv is installed; any pip will do instead.
 $(VENV)/python.made:

@@ -14,6 +14,7 @@ from resilience._switches import is_off
 from resilience._waiters import holder
 from resilience._workers import Run, Workers
 from resilience.errors import QueueTimeoutError
+from resilience.telemetry.events import Queued, publish
 
 if TYPE_CHECKING:
     from resilience._jobs import Job
@@ -80,7 +81,7 @@ class QueueJobs(QueueState):
             limit = self.queue_timeout if self._enabled else None
             if limit is not None and waited > limit:
                 raise self._too_late(QueueTimeoutError)
-            self._publish_wait(held, waited)
+            publish(Queued(name=self.name, priority=held.tier, waited=waited))
         held.claimed = True
         self._holders[me] = held.arrival
         return held.arrival

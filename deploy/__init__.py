@@ -1,0 +1,1 @@
+"""What stands beside a program: a collector, alert rules, a dashboard; and who writes them."""
