@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["TEXT", "AnswerServer"]
+__all__ = ["ANSWER", "TEXT", "AnswerServer"]
 
 TEXT = "Hello! How can I help you today?"
 _ROOT = Path(__file__).parents[1]
-_ANSWER = json.dumps(
+ANSWER = json.dumps(
     {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -36,8 +36,8 @@ _ANSWER = json.dumps(
     }
 ).encode()
 _REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-    len(_ANSWER),
-    _ANSWER,
+    len(ANSWER),
+    ANSWER,
 )
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 

@@ -23,6 +23,7 @@ from resilience.telemetry.calls import Recorder
 if TYPE_CHECKING:
     from resilience._batcher import Batcher
     from resilience._site import Site
+    from resilience.telemetry.statistics import CallStatistics
 
 __all__ = ["BatchLayer"]
 
@@ -53,6 +54,7 @@ class BatchLayer(BaseLayer):
         self.name = common.name
         self.metrics_enabled = common.metrics_enabled
         self._within: tuple[str, ...] = ()
+        self._queue: PriorityQueue | None = None
 
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return a function of one item; `inner` gets lists."""
@@ -81,7 +83,7 @@ class BatchLayer(BaseLayer):
             self.options,
             (limited, inner),
             is_async=site.is_async,
-            is_observed=statistics is not None,
+            statistics=statistics,
         )
         _collectors.add(collector)
         return collector, arguments, None if statistics is None else Recorder(site, statistics)
@@ -94,8 +96,14 @@ class BatchLayer(BaseLayer):
         queue = PriorityQueue(
             max_concurrent_requests=limit, queue_size=_NO_LIMIT, name=f"batches of {site.name}"
         )
+        self._queue = queue
         layer, here = QueueLayer(queue, None, Common()), replace(site, outside=())
         return (layer.asynchronous if site.is_async else layer.sync)(inner, here)
+
+    def serves(self, function: Any, statistics: CallStatistics | None) -> None:
+        """Tell the queue in which batches wait whose metrics it follows."""
+        if self._queue is not None:
+            self._queue.users.add(function, statistics)
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the batcher and, as functions that a method binds, its ways in."""

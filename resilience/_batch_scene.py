@@ -61,7 +61,7 @@ def scene(
         if collector.is_observed and is_tracing():
             span = _begin_span(collector.name, machine, items)
         if BatchFlushed.listeners:
-            _publish(collector.name, machine, len(items))
+            _publish(collector, machine, len(items))
         yield failed
         error = failed[0] if failed else None
     except BaseException as caught:
@@ -85,9 +85,15 @@ def _begin_span(name: str, machine: BatchMachine, items: list[Item]) -> CallSpan
     return begin_span(SpanDescription(name=f"batch {name}", attributes=attributes, linked=linked))
 
 
-def _publish(name: str, machine: BatchMachine, size: int) -> None:
-    flush = machine.flush or "explicit"
-    publish(BatchFlushed(name=name, size=size, flush=flush, waited=machine.waited))
+def _publish(collector: Collector, machine: BatchMachine, size: int) -> None:
+    flushed = BatchFlushed(
+        name=collector.name,
+        measured=collector.is_observed,
+        size=size,
+        flush=machine.flush or "explicit",
+        waited=machine.waited,
+    )
+    publish(flushed)
 
 
 def _most_urgent(items: list[Item]) -> Priority | None:

@@ -17,6 +17,7 @@ from resilience._workers import Run, Workers
 
 if TYPE_CHECKING:
     from resilience._batch_run import Batch
+    from resilience.telemetry.statistics import CallStatistics
 
 __all__ = ["BatchState", "LoopCall", "LoopTimer"]
 
@@ -44,13 +45,13 @@ class BatchState:
         functions: tuple[Function, Function],
         *,
         is_async: bool,
-        is_observed: bool,
+        statistics: CallStatistics | None,
     ) -> None:
         self.name = name
         self.options = options
         self.function, self.bare = functions
         self.is_async = is_async
-        self.is_observed = is_observed
+        self._statistics = statistics
         self.switch = Switch("batched")
         if not options.enable_batching:
             self.switch.disable()
@@ -75,6 +76,11 @@ class BatchState:
         self._running = {each for each in self._running if loop and each.loop is loop}
         self._waiting = {each: None for each in self._waiting if loop and each.loop is loop}
         self._open = {each.key: each for each in self._waiting}
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether a batch that runs now has a span and is measured."""
+        return self._statistics is not None and not self._statistics.switch.is_off
 
     @property
     def waiting(self) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from resilience import _clock
 from resilience._circuit_breaker import CircuitBreaker
 from resilience._context import check_deadline, deadlines
+from resilience._keyed_breakers import KeyedBreakers
 from resilience._lease import counts_elsewhere
 from resilience._marks import mark, marked
 from resilience._retry_options import On
@@ -23,13 +23,12 @@ from resilience._wrapper import decorate
 if TYPE_CHECKING:
     from resilience._site import Site
     from resilience.telemetry.events import Transition
+    from resilience.telemetry.statistics import CallStatistics
 
 __all__ = ["BreakerLayer", "circuit_breaker"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-MOST_KEYS = 1_000  # breakers of one function: a key with endless values must not fill the memory
 
 
 @overload
@@ -118,7 +117,7 @@ class BreakerLayer(BaseLayer):
     ) -> None:
         self._key = key
         self.breaker = shared or make("")
-        self.breakers = KeyedBreakers(make) if key is not None else None
+        self.breakers = KeyedBreakers(make, self.breaker.users) if key is not None else None
         self.name = common.name
         self.metrics_enabled = common.metrics_enabled
 
@@ -154,6 +153,10 @@ class BreakerLayer(BaseLayer):
             return driver(breakers.get_or_make(key(*args, **kwargs)), inner, site)
 
         return choose
+
+    def serves(self, function: Any, statistics: CallStatistics | None) -> None:
+        """Tell the breaker, and those that `key=` makes, whose metrics they follow."""
+        self.breaker.users.add(function, statistics)
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the breaker, and the mapping of those that `key=` made."""
@@ -247,47 +250,3 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
 
 _NONE: Mapping[Any, CircuitBreaker] = MappingProxyType({})
 _GRAVEST_FIRST = ("OPEN", "HALF-OPEN", "DISABLED", "CLOSED")
-
-
-class _Keyed:
-    """The breaker of one key, and when it was last asked for."""
-
-    __slots__ = ("breaker", "used")
-
-    def __init__(self, breaker: CircuitBreaker, used: int) -> None:
-        self.breaker = breaker
-        self.used = used
-
-
-class KeyedBreakers(Mapping[Any, CircuitBreaker]):
-    """One breaker for each key, made on demand; read-only, bounded, thread-safe.
-
-    There is no lock: a key is the user's object, and its `__hash__` and `__eq__` may do anything.
-    Single operations of a dict are atomic.
-    """
-
-    def __init__(self, make: Callable[[str], CircuitBreaker]) -> None:
-        self._make = make
-        self._entries: dict[Any, _Keyed] = {}
-        self._uses = itertools.count(1)
-
-    def get_or_make(self, key: Any) -> CircuitBreaker:
-        """Return the breaker of this key; beyond the bound the longest unused one goes."""
-        entry = self._entries.get(key)
-        if entry is None:
-            made = _Keyed(self._make(f"[{key}]"), next(self._uses))
-            entry = self._entries.setdefault(key, made)
-        entry.used = next(self._uses)
-        while len(self._entries) > MOST_KEYS:
-            oldest = min(list(self._entries.items()), key=lambda item: item[1].used)
-            self._entries.pop(oldest[0], None)
-        return entry.breaker
-
-    def __getitem__(self, key: Any) -> CircuitBreaker:
-        return self._entries[key].breaker
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(list(self._entries))
-
-    def __len__(self) -> int:
-        return len(self._entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +13,13 @@ from resilience._core.breaker_states import BreakerRules, Disabled, Open, State
 from resilience._hooks import guarded, says_yes
 from resilience._retry_options import predicate
 from resilience._rules import check_all, fail
+from resilience._users import Users
 from resilience.classify import classify
 from resilience.errors import CircuitOpenError
 from resilience.settings import reject_unknown
+from resilience.telemetry.conventions import CIRCUIT_STATES
 from resilience.telemetry.events import Transition, publish
+from resilience.telemetry.gauges import Reading
 
 __all__ = ["CircuitBreaker"]
 
@@ -62,7 +65,10 @@ class CircuitBreaker:
         "machine",
         "name",
         "slow_from",
+        "users",
     )
+
+    gauges = frozenset({"resilience.circuit_breaker.state"})
 
     def __init__(self, **settings: Any) -> None:
         reject_unknown(settings, KNOWN, "CircuitBreaker")
@@ -72,6 +78,7 @@ class CircuitBreaker:
         self._counts = predicate("counts", settings.pop("counts", None))
         self.slow_from: float | None = settings.pop("slow_call_duration", None)
         self.machine = Breaker(_rules(settings, self.slow_from))
+        self.users = Users()
         self._lock = threading.Lock()
         _fork.renew_after(self)
 
@@ -215,11 +222,20 @@ class CircuitBreaker:
         """Tell everybody, after the lock was let go: a listener may use this very breaker."""
         for move in moves:
             record = Transition(
-                name=self.name, from_=move.source, to=move.target, reason=move.reason
+                name=self.name,
+                measured=self.users.measure,
+                from_=move.source,
+                to=move.target,
+                reason=move.reason,
             )
             publish(record)
             if self._on_transition is not None:
                 guarded(self._on_transition, record)
+
+    def read(self, gauge: str) -> Iterable[Reading]:
+        """Return the state as a number, without the lock: whoever collects may hold one."""
+        state = CIRCUIT_STATES[self.machine.name(_clock.now())]
+        return [({"resilience.name": self.name}, state)]
 
     def renew_after_fork(self) -> None:
         """Take a new lock: the old one may have been held by a thread that does not exist here."""

@@ -7,7 +7,7 @@ import threading
 import weakref
 from typing import Protocol
 
-__all__ = ["SharedLock", "renew_after"]
+__all__ = ["SharedLock", "living", "renew_after"]
 
 
 class _Renewable(Protocol):
@@ -20,6 +20,15 @@ _objects: weakref.WeakSet[_Renewable] = weakref.WeakSet()
 def renew_after(thing: _Renewable) -> None:
     """Call `thing.renew_after_fork()` in every forked child, as long as the object lives."""
     _objects.add(thing)
+
+
+def living() -> list[object]:
+    """Return all that a forked child would renew and that is alive."""
+    while True:
+        try:
+            return list(_objects)
+        except RuntimeError:  # another thread has added one just now
+            continue
 
 
 class SharedLock:

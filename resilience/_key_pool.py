@@ -17,6 +17,7 @@ from resilience._pool_entries import entries_of
 from resilience._pool_layer import PoolLayer
 from resilience._pool_member import LIMITS, check_limits
 from resilience._rules import check, fail
+from resilience._users import Users
 from resilience._waiters import LoopWaiter, ThreadWaiter
 from resilience._wrapper import decorate
 from resilience.settings import reject_unknown
@@ -75,6 +76,7 @@ class KeyPool(KeyChoice):
         self._limits = settings
         self._ring = KeyRing()
         self._members = {}
+        self.users = Users()
         self._servers = Counter()
         self.renew_after_fork()
         _fork.renew_after(self)

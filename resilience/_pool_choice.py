@@ -26,7 +26,7 @@ from resilience.errors import (
     NoKeyAvailableError,
     RefusedError,
 )
-from resilience.telemetry.events import KeyRested, publish
+from resilience.telemetry.instruments import is_metering
 
 if TYPE_CHECKING:
     from resilience._core.key_entry import Entry, Trouble
@@ -163,6 +163,8 @@ class KeyChoice(KeyStatistics):
                     lease = Lease(self, self._members[chosen.name], now)
                     self._ring.take(chosen, now)
                     lease.is_open = True  # no call in between: Ctrl-C could come there
+            if lease is not None and is_metering():
+                self._measure_lease(lease.name)
         except BaseException as error:
             if lease is not None:
                 lease.finish(error)
@@ -266,10 +268,7 @@ class KeyChoice(KeyStatistics):
         statistics.succeeded(took) if error is None else statistics.ended(error, took)
         self._wake_all()
         if verdict is not None and seconds:
-            rested = KeyRested(
-                name=self.name, key_name=lease.name, seconds=seconds, reason=verdict.kind
-            )
-            publish(rested)
+            self._publish_rest(lease.name, seconds, verdict.kind)
 
     def waking(self, tier: int | None, name: str | None) -> tuple[float | None, float | None]:
         """Return the seconds until the first throttled entry is ready, and until any is."""

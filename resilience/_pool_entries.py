@@ -24,6 +24,7 @@ from resilience._pool_member import (
     wants_breaker,
 )
 from resilience._rules import check, fail
+from resilience._users import Users
 from resilience._waiters import Waiter
 from resilience.settings import reject_unknown
 
@@ -36,6 +37,7 @@ class KeyEntries:
     """Management of a pool; every method is thread-safe and may run while keys are leased."""
 
     name: str
+    users: Users
     _ring: KeyRing
     _members: dict[str, Member]
     _limits: dict[str, Any]  # those of the pool, which hold for every entry without its own
@@ -90,7 +92,7 @@ class KeyEntries:
         with self._changes:
             if name in self:
                 fail("name", "must be new in the pool", name)
-            member.limit(self.name, self._limits | settings, settings)
+            member.limit(self, self._limits | settings, settings)
             self._equip(member, afresh=True)
             with self._lock:
                 self._ring.add(entry)
@@ -136,7 +138,7 @@ class KeyEntries:
                 if is_new:
                     member.secret = Secret(key, base_url)
                     entry.renew()
-            gone = member.limit(self.name, self._limits | own, limits)
+            gone = member.limit(self, self._limits | own, limits)
             if gone is not None:
                 gone.close()
             self._serve((secret.base_url,), (base_url,))
@@ -204,6 +206,7 @@ class KeyEntries:
             breaker: CircuitBreaker = make_breaker(
                 self.name, member.entry.name, limits, self._wake_all
             )
+            breaker.users = self.users
             with self._lock:
                 member.breaker, member.entry.circuit = breaker, breaker.machine
 

@@ -26,6 +26,7 @@ from resilience.telemetry.opentelemetry import annotate, is_tracing
 if TYPE_CHECKING:
     from resilience._key_pool import KeyPool
     from resilience._site import Site
+    from resilience.telemetry.statistics import CallStatistics
 
 __all__ = ["PoolLayer"]
 
@@ -144,6 +145,10 @@ class PoolLayer(BaseLayer):
 
     def _entry_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         return None if self._name_of is None else self._name_of(*args, **kwargs)
+
+    def serves(self, function: Any, statistics: CallStatistics | None) -> None:
+        """Tell the pool, and what its entries have, whose metrics they follow."""
+        self.pool.users.add(function, statistics)
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the pool."""

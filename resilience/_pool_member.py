@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from resilience._circuit_breaker import KNOWN as _BREAKER_KNOWN
 from resilience._circuit_breaker import CircuitBreaker
@@ -13,6 +13,7 @@ from resilience._core.key_entry import Entry, RestRules
 from resilience._hooks import guarded
 from resilience._queue import PriorityQueue
 from resilience._rules import check, fail
+from resilience._users import Users
 from resilience.errors import SettingsError
 from resilience.telemetry.events import Transition
 from resilience.telemetry.statistics import CallStatistics
@@ -86,6 +87,13 @@ class Secret:
         raise TypeError(msg)
 
 
+class Pool(Protocol):
+    """What a queue needs to know of the pool of its entry."""
+
+    name: str
+    users: Users
+
+
 class Member:
     """One entry of a pool; its queue and its breaker are those of the decorators.
 
@@ -116,7 +124,7 @@ class Member:
         }
 
     def limit(
-        self, pool: str, limits: Mapping[str, Any], changed: Mapping[str, Any]
+        self, pool: Pool, limits: Mapping[str, Any], changed: Mapping[str, Any]
     ) -> PriorityQueue | None:
         """Obey these limits, of which some have changed; return the queue that is no more.
 
@@ -130,7 +138,8 @@ class Member:
             self.entry.line = None
             return gone
         if self.queue is None:
-            self.queue = PriorityQueue(name=f"{pool}[{self.entry.name}]", **chosen)
+            self.queue = PriorityQueue(name=f"{pool.name}[{self.entry.name}]", **chosen)
+            self.queue.users = pool.users
             self.entry.line = self.queue
         elif _QUEUE & changed.keys():
             self.queue.queue_timeout = chosen.get("queue_timeout")

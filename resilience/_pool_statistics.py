@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +10,9 @@ from resilience import _clock
 from resilience._circuit_breaker import CircuitBreaker
 from resilience._pool_entries import KeyEntries
 from resilience._queue import PriorityQueue
+from resilience.telemetry.events import KeyRested, publish
+from resilience.telemetry.gauges import Reading
+from resilience.telemetry.instruments import record
 from resilience.telemetry.report import Report, report_of
 from resilience.telemetry.statistics import Totals
 
@@ -18,6 +21,13 @@ __all__ = ["KeyStatistics"]
 
 class KeyStatistics(KeyEntries):
     """What can be asked of a pool; every method is thread-safe."""
+
+    gauges = frozenset({"resilience.key.available"})
+
+    def read(self, gauge: str) -> Iterable[Reading]:
+        """Return how many entries can be handed out now, without the lock."""
+        now, entries = _clock.now(), tuple(self._ring.entries.values())
+        return [({"resilience.pool": self.name}, sum(entry.is_ready(now) for entry in entries))]
 
     @property
     def queues(self) -> Mapping[str, PriorityQueue]:
@@ -30,6 +40,23 @@ class KeyStatistics(KeyEntries):
         """The breakers of the entries that have a circuit of their own, by name."""
         each = {name: member.breaker for name, member in tuple(self._members.items())}
         return MappingProxyType({name: found for name, found in each.items() if found is not None})
+
+    def _measure_lease(self, entry: str) -> None:
+        """Count in the metrics that an entry was handed out."""
+        if self.users.measure:
+            names = {"resilience.pool": self.name, "resilience.key.name": entry}
+            record("resilience.key.leases", 1, names)
+
+    def _publish_rest(self, entry: str, seconds: float, reason: str) -> None:
+        """Tell that an entry rests; no lock is held."""
+        rested = KeyRested(
+            name=self.name,
+            measured=self.users.measure,
+            key_name=entry,
+            seconds=seconds,
+            reason=reason,
+        )
+        publish(rested)
 
     def resting(self) -> dict[str, float]:
         """Return the entries that rest or are set aside, and for how many seconds."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         PrioritizedOfClass,
     )
     from resilience._site import Site
+    from resilience.telemetry.statistics import CallStatistics
 
 __all__ = ["QueueLayer", "prioritized"]
 
@@ -172,6 +173,10 @@ class QueueLayer(BaseLayer):
             return result
 
         return call
+
+    def serves(self, function: Any, statistics: CallStatistics | None) -> None:
+        """Tell the queue whose metrics it follows."""
+        self.queue.users.add(function, statistics)
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the queue and `submit`."""

@@ -16,7 +16,6 @@ from resilience._waiters import LoopWaiter, ThreadWaiter
 from resilience._workers import Workers
 from resilience.errors import RefusedError
 from resilience.settings import reject_unknown
-from resilience.telemetry.events import Queued, publish
 
 __all__ = ["PriorityQueue"]
 
@@ -176,8 +175,7 @@ class PriorityQueue(QueueControl, QueueJobs):
         if ticket.fate == "granted":
             self._holders[me] = ticket.arrival
             if not ticket.at_once:
-                waited = max(0.0, _clock.now() - ticket.since)
-                publish(Queued(name=self.name, priority=ticket.tier, waited=waited))
+                self._publish_wait(ticket, max(0.0, _clock.now() - ticket.since))
             return ticket.arrival
         if in_time:
             raise self.closed_error()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from resilience import _clock
@@ -10,12 +10,17 @@ from resilience._context import Priority
 from resilience._queue_state import QueueState
 from resilience._rules import check
 from resilience._waiters import LoopWaiter, ThreadWaiter, Waiter, is_gone
+from resilience.telemetry.gauges import Reading
 
 __all__ = ["QueueControl"]
+
+_SIZE, _ACTIVE, _LIMIT = (f"resilience.queue.{each}" for each in ("size", "active", "limit"))
 
 
 class QueueControl(QueueState):
     """What a `PriorityQueue` has beside handing out permits; all of it is thread-safe."""
+
+    gauges = frozenset({_SIZE, _ACTIVE, _LIMIT})
 
     @property
     def size(self) -> int:
@@ -178,6 +183,18 @@ class QueueControl(QueueState):
             change()
             granted = self._machine.grant(_clock.now())
         self._wake(granted, [])
+
+    def read(self, gauge: str) -> Iterable[Reading]:
+        """Return a gauge's points, without the lock; none where there is no limit."""
+        name = {"resilience.name": self.name}
+        if not self._enabled:
+            return []
+        if gauge == _SIZE:
+            return [
+                ({**name, "resilience.priority": int(tier)}, size)
+                for tier, size in self.sizes.items()
+            ]
+        return [(name, self.active if gauge == _ACTIVE else self.max_concurrent_requests)]
 
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now."""

@@ -14,7 +14,6 @@ from resilience._switches import is_off
 from resilience._waiters import holder
 from resilience._workers import Run, Workers
 from resilience.errors import QueueTimeoutError
-from resilience.telemetry.events import Queued, publish
 
 if TYPE_CHECKING:
     from resilience._jobs import Job
@@ -81,7 +80,7 @@ class QueueJobs(QueueState):
             limit = self.queue_timeout if self._enabled else None
             if limit is not None and waited > limit:
                 raise self._too_late(QueueTimeoutError)
-            publish(Queued(name=self.name, priority=held.tier, waited=waited))
+            self._publish_wait(held, waited)
         held.claimed = True
         self._holders[me] = held.arrival
         return held.arrival

@@ -11,6 +11,7 @@ from functools import partial
 from resilience import _clock
 from resilience._context import current_priority, deadline
 from resilience._core.queue import QueueMachine, Ticket
+from resilience._users import Users
 from resilience._waiters import Waiter, holder
 from resilience.errors import (
     DeadlineExceededError,
@@ -19,6 +20,7 @@ from resilience.errors import (
     QueueTimeoutError,
     RefusedError,
 )
+from resilience.telemetry.events import Queued, publish
 
 __all__ = ["QueueState"]
 
@@ -35,6 +37,7 @@ class QueueState:
         self, name: str, machine: QueueMachine, queue_timeout: float | None, *, enabled: bool
     ) -> None:
         self.name = name
+        self.users = Users()
         self.queue_timeout = queue_timeout
         self._enabled = enabled
         self._new_lock()
@@ -83,6 +86,11 @@ class QueueState:
         if kind is DeadlineExceededError:
             return self._refusal(kind, "gave no permit before the deadline")
         return self._refusal(kind, f"gave no permit within {self.queue_timeout:g} s")
+
+    def _publish_wait(self, ticket: Ticket, seconds: float) -> None:
+        """Tell that a call has waited for its permit; no lock is held."""
+        measured = self.users.measure
+        publish(Queued(name=self.name, measured=measured, priority=ticket.tier, waited=seconds))
 
     def closed_error(self) -> RefusedError:
         """Return the error for whoever comes, or waits, when the queue takes no more work."""

@@ -124,6 +124,7 @@ class Recovery:
     def _schedule(self, wait: Wait, kind: str) -> None:
         self._scheduled = RetryScheduled(
             name=self._terms.site.name,
+            measured=self._terms.site.measures,
             attempt=self._attempts,
             max_retries=self._terms.policy.max_retries,
             delay=wait.delay,
@@ -223,7 +224,14 @@ class Recovery:
         error, attempts, name = self._error, self._attempts, self._terms.site.name
         reason = decision.reason if decision else str(refusal or "")
         if reason:
-            publish(GivenUp(name=name, attempts=attempts, reason=reason, exception=error))
+            given_up = GivenUp(
+                name=name,
+                measured=self._terms.site.measures,
+                attempts=attempts,
+                reason=reason,
+                exception=error,
+            )
+            publish(given_up)
         if error is None:
             return
         if attempts > 1 or reason:

@@ -45,6 +45,11 @@ class Site:
         return self.shape in ("coroutine function", "async generator")
 
     @property
+    def measures(self) -> bool:
+        """Whether the call in progress is counted and measured."""
+        return self.statistics is not None and not self.statistics.switch.is_off
+
+    @property
     def streams(self) -> bool:
         """Whether the inner call returns an `Opened` stream, and what is held is held on."""
         return self.shape in ("generator", "async generator")
@@ -111,6 +116,10 @@ class Layer(Protocol):
         """Return the attributes that the function gets; `call` is the whole stack."""
         ...
 
+    def serves(self, function: Any, statistics: CallStatistics | None) -> None:
+        """Take note of the decorated function and of its record, or None where it has none."""
+        ...
+
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now."""
         ...
@@ -139,8 +148,11 @@ class BaseLayer:
         """Return nothing: there is no state to look at."""
         return {}
 
+    def serves(self, function: Any, statistics: CallStatistics | None) -> None:
+        """Ignore it: there is nothing that has metrics of its own."""
+
     def live(self) -> dict[str, Any]:
-        """Return nothing, for the same reason."""
+        """Return nothing, since there is no state."""
         return {}
 
     @property

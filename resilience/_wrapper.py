@@ -55,14 +55,16 @@ class Wrapper(wrapt.FunctionWrapper[Any, Any]):
         call = compose(self._self_site, layers)
         # The proxy hands `self.__call__ = …` on to the function; the slot takes it.
         Wrapper.__dict__["__call__"].__set__(self, call)
-        if self._self_site.statistics is not None:
-            for layer in layers:
-                self._self_site.statistics.watch(layer.kind, layer.live)
+        statistics = self._self_site.statistics
+        for layer in layers:
+            layer.serves(self, statistics)
+            if statistics is not None:
+                statistics.watch(layer.kind, layer.live)
         self._self_handles = {
             name: handle for layer in layers[::-1] for name, handle in layer.handles(call).items()
         }
-        if self._self_site.statistics is not None:
-            self._self_handles["metrics"] = self._self_site.statistics.switch
+        if statistics is not None:
+            self._self_handles["metrics"] = statistics.switch
         self._self_bind = _binder(function, self._self_handles)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:

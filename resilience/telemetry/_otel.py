@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context
@@ -11,9 +10,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context, trace
-from opentelemetry.trace import Link, Span, SpanKind, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import (
+    Link,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+)
 
-from resilience._marks import read_quietly
 from resilience._secrets import log_failure, shown
 from resilience.telemetry.events import (
     Event,
@@ -23,7 +29,7 @@ from resilience.telemetry.events import (
     RetryScheduled,
     Transition,
 )
-from resilience.telemetry.statistics import outcome_of
+from resilience.telemetry.statistics import error_type_of, outcome_of
 
 if TYPE_CHECKING:
     from resilience.telemetry.opentelemetry import SpanDescription
@@ -31,9 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["CallSpan", "add_event", "annotate", "tracer"]
 
 _logger = logging.getLogger("resilience.telemetry")
-
-# A server's own code, such as "rate_limit_exceeded"; a text with other characters has many values.
-_CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class CallSpan:
@@ -59,6 +62,12 @@ class CallSpan:
         context.detach(self._token)
         self._token = None
 
+    @property
+    def example(self) -> SpanContext | None:
+        """What a measurement may point to as an example; None where nobody records the span."""
+        here = self._span.get_span_context()
+        return here if here.trace_flags.sampled else None
+
     @contextmanager
     def current(self) -> Generator[None]:
         """Make it current once more, for a step of a stream."""
@@ -77,7 +86,7 @@ class CallSpan:
         outcome = outcome_of(error)
         self._span.set_attribute("resilience.outcome", outcome)
         if error is not None and outcome != "cancelled":
-            self._span.set_attribute("error.type", _error_type(error))
+            self._span.set_attribute("error.type", error_type_of(error))
         if outcome == "failure":
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
@@ -143,7 +152,7 @@ def _describe(event: Event) -> tuple[str, dict[str, Any]]:
                 "resilience.delay": event.delay,
                 "resilience.source": event.source,
                 "resilience.reason": event.reason,
-                "error.type": None if event.exception is None else _error_type(event.exception),
+                "error.type": None if event.exception is None else error_type_of(event.exception),
             }
         case Transition():
             return "circuit_breaker.transition", {
@@ -165,9 +174,3 @@ def _describe(event: Event) -> tuple[str, dict[str, Any]]:
             return "refused", {"resilience.name": event.name, "resilience.reason": event.reason}
         case _:
             return type(event).__name__, {"resilience.name": event.name}
-
-
-def _error_type(error: BaseException) -> str:
-    """Return a name with few values: the server's own code where the error has one."""
-    code = read_quietly(error, "code")
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else type(error).__qualname__

@@ -15,8 +15,9 @@ from resilience._marks import mark, marked
 from resilience._warnings import warn
 from resilience.errors import RefusedError
 from resilience.telemetry.events import CallFinished, Refused, publish
+from resilience.telemetry.instruments import meters
 from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_tracing
-from resilience.telemetry.statistics import FOLD_AT, CallStatistics, outcome_of
+from resilience.telemetry.statistics import FOLD_AT, CallStatistics, error_type_of, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,37 +25,51 @@ if TYPE_CHECKING:
     from resilience._site import Site
     from resilience._streams import Opened
     from resilience.telemetry._otel import CallSpan
+    from resilience.telemetry._otel_instruments import Meters
 
-__all__ = ["OpenCall", "Recorder", "observe_async", "observe_sync"]
+__all__ = ["Observed", "OpenCall", "Recorder", "observe_async", "observe_sync"]
 
-_API = "opentelemetry.trace"  # a program that has set up an SDK has imported it
+_API = "opentelemetry"  # a program that has set up an SDK has imported it
 _AWAITABLES: frozenset[Any] = frozenset({CoroutineType, asyncio.Future, asyncio.Task})
 
 
 class Recorder:
     """Begins and finishes the records of one function's calls."""
 
-    __slots__ = ("_site", "_statistics", "looks_at_results")
+    __slots__ = ("_site", "_statistics", "_succeeded", "looks_at_results")
 
     def __init__(self, site: Site, statistics: CallStatistics) -> None:
         self._site = site
+        self._succeeded = {"resilience.name": site.name, "resilience.outcome": "success"}
         self._statistics = statistics
         self.looks_at_results = True
 
-    def begin_span(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallSpan:
-        """Return the span of a call that begins, as the current one."""
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observed | None:
+        """Return what OpenTelemetry sees of a call that begins; None where no SDK is set up."""
+        span = self._begin_span(args, kwargs) if is_tracing() else None
+        found = meters()
+        if found is None:
+            return None if span is None else Observed(span, None, None)
+        return Observed(span, found, found.active(self._site.name))
+
+    def _begin_span(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallSpan:
+        """Return the span of a call, as the current one."""
         describe = self._site.describe_span
         if describe is None:
             return begin_span(SpanDescription(name=self._site.name))
         return begin_span(describe(*args, **kwargs))
 
-    def finish(self, span: CallSpan | None, started: float, error: BaseException | None) -> None:
+    def finish(
+        self, observed: Observed | None, started: float, error: BaseException | None
+    ) -> None:
         """Take note of the end of a call; every call but the plain success comes through here.
 
         The span is still current, so that what is published goes to it.
         """
         seconds = max(0.0, _clock.now() - started)
         statistics = self._statistics
+        if observed is not None and observed.meters is not None:
+            self._measure(observed, seconds, error)
         if error is None:
             statistics.succeeded(seconds)
         else:
@@ -67,26 +82,49 @@ class Recorder:
             publish(
                 CallFinished(
                     name=self._site.name,
+                    measured=self._site.measures,
                     outcome=outcome_of(error),
                     duration=seconds,
                     exception=error,
                 )
             )
-        if span is not None:
-            span.end(error)
+        if observed is not None and observed.span is not None:
+            observed.span.end(error)
 
-    def watch(self, opened: Opened, span: CallSpan | None, started: float) -> None:
+    def _measure(self, observed: Observed, seconds: float, error: BaseException | None) -> None:
+        """Measure a call that has ended, unless its metrics were turned off meanwhile."""
+        found = observed.leave()
+        if found is None or not self._site.measures:
+            return
+        attributes = self._succeeded if error is None else self._attributes_of(error)
+        example = None if observed.span is None else observed.span.example
+        found.record("resilience.call.duration", seconds, attributes, example)
+
+    def _attributes_of(self, error: BaseException) -> dict[str, str]:
+        attributes = {"resilience.name": self._site.name, "resilience.outcome": outcome_of(error)}
+        if attributes["resilience.outcome"] != "cancelled":
+            attributes["error.type"] = error_type_of(error)
+        return attributes
+
+    def watch(self, opened: Opened, observed: Observed | None, started: float) -> None:
         """Finish with the stream; until then its span is current in its steps, never between."""
+        span = None if observed is None else observed.span
         if span is not None:
             span.leave()
             opened.run_within(span.current)
-        opened.on_end(lambda error: self.finish(span, started, error))
+        opened.on_end(lambda error: self.finish(observed, started, error))
 
     def _publish_refusal(self, error: RefusedError) -> None:
         """Publish it once, where it happened: it passes through every decorated caller."""
         if not marked(error, "published"):
             mark(error, "published", True)  # noqa: FBT003 - a mark has one value
-            publish(Refused(name=error.name, reason=error.reason, retry_after=error.retry_after))
+            refused = Refused(
+                name=error.name,
+                measured=self._site.measures,
+                reason=error.reason,
+                retry_after=error.retry_after,
+            )
+            publish(refused)
 
     def look_at(self, result: object) -> None:
         """Say if a plain function's first result is a coroutine: nobody awaited it in here."""
@@ -99,6 +137,33 @@ class Recorder:
             )
 
 
+class Observed:
+    """What OpenTelemetry sees of one call that is in progress.
+
+    Attributes:
+        span: Its span, or None without tracing.
+        meters: What measures it, or None without metrics.
+    """
+
+    __slots__ = ("_active", "meters", "span")
+
+    def __init__(
+        self, span: CallSpan | None, meters: Meters | None, active: set[object] | None
+    ) -> None:
+        self.span = span
+        self.meters = meters
+        self._active = active
+        if meters is not None and active is not None:
+            meters.relieve()
+            active.add(self)
+
+    def leave(self) -> Meters | None:
+        """Be in progress no more; return what measures the call."""
+        if self._active is not None:
+            self._active.discard(self)
+        return self.meters
+
+
 class OpenCall:
     """The record of a call that ends elsewhere than it begins, since it was submitted.
 
@@ -106,21 +171,22 @@ class OpenCall:
         context: Where the call happens: its span is current there, and nowhere else.
     """
 
-    __slots__ = ("_recorder", "_span", "_started", "context")
+    __slots__ = ("_observed", "_recorder", "_started", "context")
 
     def __init__(self, recorder: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._recorder = recorder
-        self._span = recorder.begin_span(args, kwargs) if is_tracing() else None
+        self._observed = recorder.begin(args, kwargs) if _API in modules else None
         self.context = copy_context()
-        if self._span is not None:
-            self._span.leave()
+        if self._observed is not None and self._observed.span is not None:
+            self._observed.span.leave()
         self._started = _clock.now()
 
     def finish(self, error: BaseException | None) -> None:
         """Take note of its end."""
-        span = self._span
+        observed = self._observed
+        span = None if observed is None else observed.span
         with nullcontext() if span is None else span.current():
-            self._recorder.finish(span, self._started, error)
+            self._recorder.finish(observed, self._started, error)
 
 
 def observe_sync(
@@ -128,23 +194,23 @@ def observe_sync(
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded."""
     recorder = Recorder(site, statistics)
-    finish, pending, holds = recorder.finish, statistics.pending, site.streams
-    switch = statistics.switch
+    begin, finish, pending = recorder.begin, recorder.finish, statistics.pending
+    switch, holds = statistics.switch, site.streams
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use and switch.is_off:
             return inner(*args, **kwargs)
-        span = recorder.begin_span(args, kwargs) if _API in modules and is_tracing() else None
+        observed = begin(args, kwargs) if _API in modules else None
         started = _clock.now()
         try:
             result = inner(*args, **kwargs)
         except BaseException as error:
-            finish(span, started, error)
+            finish(observed, started, error)
             raise
         if holds:
-            recorder.watch(result, span, started)
-        elif span is not None or CallFinished.listeners:
-            finish(span, started, None)
+            recorder.watch(result, observed, started)
+        elif observed is not None or CallFinished.listeners:
+            finish(observed, started, None)
         else:
             pending.append(_clock.now() - started)
             if len(pending) >= FOLD_AT:
@@ -161,23 +227,23 @@ def observe_async(
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded; the same as `observe_sync` but for `await`."""
     recorder = Recorder(site, statistics)
-    finish, pending, holds = recorder.finish, statistics.pending, site.streams
-    switch = statistics.switch
+    begin, finish, pending = recorder.begin, recorder.finish, statistics.pending
+    switch, holds = statistics.switch, site.streams
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use and switch.is_off:
             return await inner(*args, **kwargs)
-        span = recorder.begin_span(args, kwargs) if _API in modules and is_tracing() else None
+        observed = begin(args, kwargs) if _API in modules else None
         started = _clock.now()
         try:
             result = await inner(*args, **kwargs)
         except BaseException as error:
-            finish(span, started, error)
+            finish(observed, started, error)
             raise
         if holds:
-            recorder.watch(result, span, started)
-        elif span is not None or CallFinished.listeners:
-            finish(span, started, None)
+            recorder.watch(result, observed, started)
+        elif observed is not None or CallFinished.listeners:
+            finish(observed, started, None)
         else:
             pending.append(_clock.now() - started)
             if len(pending) >= FOLD_AT:

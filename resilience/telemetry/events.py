@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from resilience._fork import SharedLock
@@ -50,12 +50,14 @@ class Event:
 
     Attributes:
         name: The name of the function, breaker, queue or pool that it happened to.
+        measured: Whether it counts in metrics; False where those of the call are off.
     """
 
     listeners: ClassVar[tuple[Listener, ...]] = ()
     conditions: ClassVar[tuple[Condition, ...]] = ()  # one for each listener
 
     name: str
+    measured: bool = field(default=True, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,7 @@ def _fields(event: Event) -> dict[str, object]:
 
     A result stays out: it is the user's data, not a number about the call.
     """
-    names = [name for name in event.__dataclass_fields__ if name != "result"]
+    names = [name for name in event.__dataclass_fields__ if name not in ("measured", "result")]
     fields = {f"resilience_{name.strip('_')}": getattr(event, name) for name in names}
     found = current_request_id()
     if found is not None:

@@ -6,6 +6,7 @@ The success path costs one append: latencies are folded into the histogram in ba
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 from resilience import _fork
 from resilience._fork import SharedLock
+from resilience._marks import read_quietly
 from resilience._switches import Switch
 from resilience.errors import RefusedError
 from resilience.telemetry.events import Outcome
@@ -24,12 +26,15 @@ __all__ = [
     "Live",
     "Totals",
     "all_statistics",
+    "error_type_of",
     "outcome_of",
     "statistics_of",
 ]
 
 FOLD_AT = 1_024  # latencies that wait at most (32 kB): folding costs less the more there are
 _MOST_TYPES = 100  # kinds of errors that are told apart; what comes later is "other"
+# A server's own code, such as "rate_limit_exceeded"; a text with other characters has many values.
+_CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _NEUTRAL = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 _registry: dict[str, CallStatistics] = {}
@@ -45,6 +50,12 @@ def outcome_of(error: BaseException | None) -> Outcome:
     if isinstance(error, RefusedError):
         return "refused"
     return "cancelled" if isinstance(error, _NEUTRAL) else "failure"
+
+
+def error_type_of(error: BaseException) -> str:
+    """Return a name with few values: the server's own code where the error has one."""
+    code = read_quietly(error, "code")
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else type(error).__qualname__
 
 
 class CallStatistics:
@@ -63,6 +74,11 @@ class CallStatistics:
         self.pending: deque[float] = deque()
         self._totals = Totals()
         self._live: dict[str, Live] = {}
+
+    @property
+    def counts(self) -> bool:
+        """Whether calls are counted, but for those inside a `with disabled("metrics")`."""
+        return self.switch.enabled
 
     def renew_after_fork(self) -> None:
         """Take a new lock: the old one may have been held by a thread that does not exist here.

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from resilience import CircuitOpenError, circuit_breaker, get_stats
-from resilience._breaker_layer import MOST_KEYS
+from resilience._keyed_breakers import MOST_KEYS
 from resilience.testing import FakeClock
 
 

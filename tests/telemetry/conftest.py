@@ -1,16 +1,20 @@
-"""An OpenTelemetry SDK of its own for each test that asks for `spans`."""
+"""An OpenTelemetry SDK of its own for each test that asks for `spans` or `metrics`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.metrics import _internal as metrics_api
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-__all__ = ["Spans"]
+__all__ = ["Metrics", "Spans"]
 
 
 class Spans:
@@ -48,4 +52,43 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
     found = Spans()
     # The public setter works once in a process, and for good.
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", found.provider)
+    return found
+
+
+class Metrics:
+    """What a reader collects from a provider; each look collects anew."""
+
+    def __init__(self, *readers: InMemoryMetricReader, **settings: Any) -> None:
+        self.reader = InMemoryMetricReader()
+        self.provider = MeterProvider([self.reader, *readers], shutdown_on_exit=False, **settings)
+
+    def all(self) -> dict[str, Metric]:
+        """Every metric of the toolkit that has a point, by name."""
+        data = self.reader.get_metrics_data()
+        resources = [] if data is None else data.resource_metrics
+        scopes = [scope for resource in resources for scope in resource.scope_metrics]
+        ours = [scope for scope in scopes if scope.scope.name == "resilience"]
+        return {metric.name: metric for scope in ours for metric in scope.metrics}
+
+    def points(self, name: str) -> dict[tuple[Any, ...], Any]:
+        """The value of each point of a metric (a histogram's: count and sum) by its attributes.
+
+        These stand in the order of their names, without the names.
+        """
+        metric = self.all().get(f"resilience.{name}")
+        points = [] if metric is None else metric.data.data_points
+        return {
+            tuple(value for _, value in sorted(point.attributes.items())): (
+                (point.count, point.sum) if hasattr(point, "count") else point.value
+            )
+            for point in points
+        }
+
+
+@pytest.fixture
+def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
+    """The metrics of a provider that is the program's for the time of this test."""
+    found = Metrics()
+    # The public setter works once in a process, and for good.
+    monkeypatch.setattr(metrics_api, "_METER_PROVIDER", found.provider)
     return found

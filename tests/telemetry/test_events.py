@@ -128,7 +128,7 @@ def test_everything_else_that_happens(run):
     assert ["Queued", "Transition", "Transition", "KeyRested"] == kinds(others)
     assert ("line", 1) == (others[0].name, others[0].priority)
     assert ("circuit", "CLOSED", "OPEN") == (others[1].name, others[1].from_, others[1].to)
-    assert ("keys", "a", 7, "rate_limit") == dataclasses.astuple(others[3])
+    assert ("keys", True, "a", 7, "rate_limit") == dataclasses.astuple(others[3])
 
 
 def test_a_refusal_is_published_once_where_it_happens(run):

@@ -1,0 +1,201 @@
+"""A collector that others wrote gets what happened: every span and every point, as counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from resilience.telemetry import conventions
+from tests_real import rotel
+from tests_real.rotel import Printed, PrintedMetric, PrintedSpan
+from tests_real.servers import FOLDER
+
+OURS = {each.name: each for each in conventions.METRICS}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of `programs/shop.py`: what it counted, and what the collector printed of it."""
+
+    stats: dict[str, dict[str, Any]]
+    printed: Printed
+
+    def span(self, name: str) -> PrintedSpan:
+        """The only span of this name."""
+        (found,) = self.spans(name)
+        return found
+
+    def spans(self, name: str) -> list[PrintedSpan]:
+        """All of this name, in the order in which they came."""
+        return [span for span in self.printed.spans if span.name == name]
+
+    def children(self, parent: PrintedSpan) -> list[PrintedSpan]:
+        """The spans below this one."""
+        return [span for span in self.printed.spans if span.parent == parent.id]
+
+    def total(self, metric: str, **attributes: str) -> float:
+        """The sum of the values, or of the counts, of all points with these attributes."""
+        wanted = {f"resilience.{name}": value for name, value in attributes.items()}
+        (found,) = [each for each in self.printed.metrics if each.name == metric]
+        return sum(
+            point.count or point.value
+            for point in found.points
+            if wanted.items() <= point.attributes.items()
+        )
+
+
+@pytest.fixture(scope="module", params=["grpc", "http/protobuf"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """The program has run, over this protocol, and ended."""
+    with rotel.serving(tmp_path_factory.mktemp("rotel")) as collector:
+        done = subprocess.run(
+            [sys.executable, FOLDER / "programs" / "shop.py"],
+            env={
+                **os.environ,
+                "OTEL_SERVICE_NAME": "shop",
+                "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address(request.param),
+                "OTEL_EXPORTER_OTLP_PROTOCOL": request.param,
+                "PYTHONPATH": str(FOLDER.parent),
+            },
+            cwd=collector.log.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (0, "") == (done.returncode, done.stderr)
+        yield Run(json.loads(done.stdout), collector.printed())
+
+
+def test_what_comes_is_of_the_service(run: Run):
+    """By the standard variables, whatever the protocol."""
+    assert "shop" == run.printed.resource["service.name"]
+    assert "test" == run.printed.resource["deployment.environment.name"]
+
+
+@pytest.mark.parametrize("name", ["weather", "stock", "orders", "many"])
+def test_each_call_is_a_span(run: Run, name: str):
+    """As many as the statistics count, each with its outcome."""
+    spans, stats = run.spans(name), run.stats[name]
+
+    outcomes = Counter(span.attributes["resilience.outcome"] for span in spans)
+    assert stats["total_requests"] == len(spans)
+    assert {"INTERNAL"} == {span.kind for span in spans}
+    assert stats["successful_requests"] == outcomes["success"]
+    assert stats["failed_requests"] == outcomes["failure"]
+    assert stats["refused_requests"] == outcomes["refused"]
+
+
+def test_a_call_that_recovered_is_one_span_with_its_retries(run: Run):
+    """It is no error."""
+    span = run.span("weather")
+
+    assert 3 == span.attributes["resilience.attempts"]
+    assert ["ConnectionError", "TimeoutError"] == [
+        event["error.type"] for name, event in span.events if name == "retry"
+    ]
+    assert "UNSET" == span.status
+
+
+def test_a_circuit_opens_and_refuses(run: Run):
+    """Two failures are errors; what they cause, and the refusal, are events."""
+    spans = run.spans("stock")
+
+    assert ["ERROR", "ERROR", "UNSET"] == [span.status for span in spans]
+    assert [[], ["circuit_breaker.transition"], ["refused"]] == [
+        [name for name, _ in span.events] for span in spans
+    ]
+    assert "OPEN" == spans[1].events[0][1]["resilience.to"]
+
+
+def test_the_call_of_a_model_has_a_child_for_each_request(run: Run):
+    """After a 503 and a rejected key the third request is answered: one span, three children."""
+    recovered, failed = run.spans("chat gpt-4o-mini")[:2]
+    requests = run.children(recovered)
+
+    assert ("CLIENT", "UNSET", "ERROR") == (recovered.kind, recovered.status, failed.status)
+    assert "mine" == recovered.attributes["resilience.request_id"]
+    assert "context_length_exceeded" == failed.attributes["error.type"]
+    assert [503, 401, 200] == [span.attributes["http.response.status_code"] for span in requests]
+    assert [None, 1, 2] == [span.attributes.get("http.request.resend_count") for span in requests]
+    assert {("POST", "CLIENT", recovered.trace)} == {
+        (span.name, span.kind, span.trace) for span in requests
+    }
+
+
+def test_every_metric_is_the_one_that_is_defined(run: Run):
+    """Name, kind, unit, description and attributes; what a run can show of all of them is there."""
+    found = [each for each in run.printed.metrics if each.name.startswith("resilience.")]
+    assert set() == {each.name for each in found} - set(OURS)
+    assert {
+        "resilience.call.duration",
+        "resilience.call.active",
+        "resilience.retry.attempts",
+        "resilience.retry.delay",
+        "resilience.circuit_breaker.state",
+        "resilience.circuit_breaker.transitions",
+        "resilience.queue.limit",
+        "resilience.refused",
+        "resilience.key.leases",
+        "resilience.key.available",
+    } <= {each.name for each in found}
+    for metric in found:
+        assert_as_defined(metric)
+
+
+def assert_as_defined(metric: PrintedMetric) -> None:
+    """Compare a metric that was printed with its definition."""
+    definition = OURS[metric.name]
+    assert definition.unit == metric.unit, metric.name
+    assert definition.description == metric.description, metric.name
+    assert definition.kind == metric.kind, metric.name
+    for point in metric.points:
+        names = set(point.attributes)
+        assert set(definition.attributes) <= names, metric.name
+        assert names <= {*definition.attributes, *definition.optional}, metric.name
+        if definition.kind == "histogram":
+            assert list(definition.buckets) == point.bounds, metric.name
+            assert point.count == sum(point.buckets), metric.name
+
+
+@pytest.mark.parametrize("name", ["weather", "stock", "orders", "many", "openai"])
+def test_the_metrics_count_what_the_statistics_count(run: Run, name: str):
+    """Exactly, by outcome."""
+    stats, duration = run.stats[name], "resilience.call.duration"
+    counted = {
+        outcome: run.total(duration, name=name, outcome=outcome)
+        for outcome in ("success", "failure", "refused", "cancelled")
+    }
+
+    assert stats["successful_requests"] == counted["success"]
+    assert stats["failed_requests"] == counted["failure"]
+    assert stats["refused_requests"] == counted["refused"]
+    assert stats["cancelled_requests"] == counted["cancelled"]
+    assert stats["retries"] == run.total("resilience.retry.attempts", name=name)
+    assert 0 == run.total("resilience.call.active", name=name)
+
+
+def test_gauges_say_how_it_is_at_the_end(run: Run):
+    """The circuit that opened, the limit of the queue, the keys that are left."""
+    assert 2 == run.total("resilience.circuit_breaker.state", name="stock")
+    assert 1 == run.total("resilience.queue.limit", name="many")
+    assert 2 == run.total("resilience.key.available", pool="shop")
+    assert 5 == run.total("resilience.key.leases", pool="shop")
+
+
+def test_nothing_secret_is_printed(run: Run):
+    """Neither a key of the pool, nor one of the client."""
+    text = repr(run.printed)
+
+    assert "made-up-" not in text
+    assert "sk-" not in text
+    assert "Say hello" not in text
