@@ -5,38 +5,14 @@ The clients, ours and the others, are those of `adapter_cpu`. Client and server 
 
 from __future__ import annotations
 
-import math
-import threading
-from time import perf_counter
-
 from benchmarks.contests.adapter_cpu import CLIENTS, THREADS, running
 from benchmarks.harness import DEFAULT, PLAIN, Contest
-from benchmarks.samples import VALUE, Call, of_threads
+from benchmarks.samples import of_threads, slowest_of_threads
 
 __all__ = ["CONTESTS"]
 
 _CALLS = 20 * THREADS
 _RIVAL = "openai SDK"
-
-
-def slowest_of_a_hundred(call: Call, number: int) -> float:
-    """Return the time that 99 of 100 calls of sixteen threads stay below."""
-    seconds: list[float] = []
-    start = threading.Barrier(THREADS)
-
-    def work() -> None:
-        start.wait()
-        for _ in range(max(1, number // THREADS)):
-            began = perf_counter()
-            call(VALUE)
-            seconds.append(perf_counter() - began)
-
-    threads = [threading.Thread(target=work) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
 
 
 CONTESTS = (
@@ -61,7 +37,7 @@ CONTESTS = (
         baseline=_RIVAL,
         unit="×",
         goals={PLAIN: 1, DEFAULT: 1},
-        sample=slowest_of_a_hundred,
+        sample=slowest_of_threads(THREADS),
         number=_CALLS,
         shown="ms",
         weight=25,
