@@ -32,6 +32,7 @@ from resilience._pool_layer import PoolLayer
 from resilience._stack import Switches, layers_of
 from resilience._switches import Switch, is_off
 from resilience._wrapper import decorate
+from resilience.telemetry.report import Report
 from resilience.telemetry.statistics import CallStatistics, statistics_of
 
 __all__ = ["CommonClient", "last_answer_first", "time_to_clean_up"]
@@ -112,18 +113,37 @@ class CommonClient(CombinedCalls):
             "request"
         )
 
-    def get_stats(self) -> dict[str, Any]:
-        """Return the counts of this client's calls, with those of each key under `endpoints`."""
-        return get_stats(self._setup.name)
+    def get_stats(self, name: str | None = None) -> dict[str, Any]:
+        """Return the counts of this client's calls, with those of each key under `endpoints`.
 
-    def generate_report(self, *, include_details: bool = False) -> dict[str, Any]:
-        """Return the main figures with rates; it prints as a table."""
+        With the `name` of a key, the counts of the requests that were made with it.
+
+        Raises:
+            KeyError: if the client's metrics are off.
+            SettingsError: for an unknown key.
+        """
+        return get_stats(self._setup.name) if name is None else self.keys.get_stats(name)
+
+    def generate_report(self, name: str | None = None, *, include_details: bool = False) -> Report:
+        """Return the main figures with rates, of one key's requests or of all calls.
+
+        Raises:
+            KeyError: if the client's metrics are off.
+            SettingsError: for an unknown key.
+        """
+        if name is not None:
+            return self.keys.generate_report(name, include_details=include_details)
         return generate_report(self._setup.name, include_details=include_details)
 
-    def reset_stats(self, key: str | None = None) -> None:
-        """Forget what was counted: for one key's entry, or for all of them and the client."""
-        self.keys.reset_stats(key)
-        if key is None:
+    def reset_stats(self, name: str | None = None) -> None:
+        """Forget what was counted: for one key, or for all of them and the client.
+
+        Raises:
+            KeyError: if the client's metrics are off.
+            SettingsError: for an unknown key.
+        """
+        self.keys.reset_stats(name)
+        if name is None:
             reset_stats(self._setup.name)
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from adapters._client import BaseClient
 from resilience import MissingKeyError
 from resilience._fork import renew_after
+from resilience.telemetry.report import Report
 
 __all__ = ["DefaultClient"]
 
@@ -77,17 +78,17 @@ class DefaultClient(Generic[C]):
         """Send a request of any kind; see `Client.request`."""
         return self.get().request(method, path, **options)
 
-    def get_stats(self) -> dict[str, Any]:
-        """Return the counts of the default client's calls."""
-        return self.get().get_stats()
+    def get_stats(self, name: str | None = None) -> dict[str, Any]:
+        """Return the counts of the default client's calls; see `Client.get_stats`."""
+        return self.get().get_stats(name)
 
-    def generate_report(self, *, include_details: bool = False) -> dict[str, Any]:
-        """Return the main figures of the default client's calls."""
-        return self.get().generate_report(include_details=include_details)
+    def generate_report(self, name: str | None = None, *, include_details: bool = False) -> Report:
+        """Return the main figures of the default client's calls; see `Client.generate_report`."""
+        return self.get().generate_report(name, include_details=include_details)
 
-    def reset_stats(self, key: str | None = None) -> None:
-        """Forget what was counted for the default client."""
-        self.get().reset_stats(key)
+    def reset_stats(self, name: str | None = None) -> None:
+        """Forget what was counted for the default client; see `Client.reset_stats`."""
+        self.get().reset_stats(name)
 
     def renew_after_fork(self) -> None:
         """Take a new lock: a thread of the parent may have held the old one."""

@@ -28,6 +28,7 @@ from resilience._marks import note
 from resilience._request_id import request_id
 from resilience._rules import check, fail
 from resilience._streams import Scoped
+from resilience.telemetry.statistics import CallStatistics
 
 __all__ = ["CallOptions", "Exchange", "MakeReader", "Read"]
 
@@ -112,6 +113,7 @@ class Exchange:
         "collected",
         "key",
         "key_name",
+        "key_statistics",
         "notes",
         "provider",
         "request",
@@ -132,6 +134,7 @@ class Exchange:
         self.collected = Collected(self.request_id)
         self.attempts = 0
         self.key_name: str | None = None
+        self.key_statistics: CallStatistics | None = None
         self.server_request_id: str | None = None
         self.answered: AdapterError | None = None
         self.notes: Notes | None = None
@@ -155,6 +158,7 @@ class Exchange:
         """
         self.attempts += 1
         self.key_name = lease.name
+        self.key_statistics = lease.member.statistics
         self.server_request_id = None
         self._secrets = [*_secrets_in(self.request.headers)]
         if lease.key is None:

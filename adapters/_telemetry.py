@@ -108,11 +108,18 @@ def operation_of(exchange: Exchange) -> str:
 
 
 def count_usage(statistics: CallStatistics | None, exchange: Exchange, usage: Usage) -> None:
-    """Count what an answer consumed."""
-    if statistics is not None:
-        statistics.used(
-            exchange.request.model, usage.input_tokens, usage.output_tokens, usage.total_tokens
-        )
+    """Count what an answer consumed, for the client and for the key."""
+    for record in (statistics, exchange.key_statistics):
+        if record is not None:
+            record.used(
+                exchange.request.model,
+                total_tokens=usage.total_tokens,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                cached_tokens=usage.cached_tokens,
+                cache_write_tokens=usage.cache_write_tokens,
+                reasoning_tokens=usage.reasoning_tokens,
+            )
 
 
 def _told(error: BaseException | None) -> dict[str, str]:

@@ -19,6 +19,7 @@ from resilience._rules import check, fail
 from resilience._site import BaseLayer, Common
 from resilience._switches import is_off
 from resilience._wrapper import decorate
+from resilience.telemetry._totals import GRAVEST_FIRST
 
 if TYPE_CHECKING:
     from resilience._site import Site
@@ -170,8 +171,10 @@ class BreakerLayer(BaseLayer):
 
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now: the gravest state of all keys."""
-        states = {breaker.state for breaker in (self.breaker, *(self.breakers or _NONE).values())}
-        return {"circuit_state": next(state for state in _GRAVEST_FIRST if state in states)}
+        breakers = (self.breaker, *(self.breakers or _NONE).values())
+        states = {breaker.state for breaker in breakers}
+        gravest = next(state for state in GRAVEST_FIRST if state in states)
+        return {"circuit_state": gravest, "circuits": [breaker.name for breaker in breakers]}
 
     def explain(self) -> str:
         """Return the layer with its settings."""
@@ -249,4 +252,3 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
 
 
 _NONE: Mapping[Any, CircuitBreaker] = MappingProxyType({})
-_GRAVEST_FIRST = ("OPEN", "HALF-OPEN", "DISABLED", "CLOSED")

@@ -268,6 +268,7 @@ class KeyChoice(KeyStatistics):
         statistics.succeeded(took) if error is None else statistics.ended(error, took)
         self._wake_all()
         if verdict is not None and seconds:
+            statistics.rested()
             self._publish_rest(lease.name, seconds, verdict.kind)
 
     def waking(self, tier: int | None, name: str | None) -> tuple[float | None, float | None]:

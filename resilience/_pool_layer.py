@@ -156,7 +156,7 @@ class PoolLayer(BaseLayer):
 
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now."""
-        return {"endpoints": self.pool.get_stats()["endpoints"]}
+        return {"pool": self.pool, "entries": self.pool.snapshots()}
 
     @property
     def enabled(self) -> bool:

@@ -16,6 +16,7 @@ from resilience._rules import check, fail
 from resilience._users import Users
 from resilience.errors import SettingsError
 from resilience.telemetry.events import Transition
+from resilience.telemetry.history import name_of_entry
 from resilience.telemetry.statistics import CallStatistics
 
 __all__ = [
@@ -138,7 +139,7 @@ class Member:
             self.entry.line = None
             return gone
         if self.queue is None:
-            self.queue = PriorityQueue(name=f"{pool.name}[{self.entry.name}]", **chosen)
+            self.queue = PriorityQueue(name=name_of_entry(pool.name, self.entry.name), **chosen)
             self.queue.users = pool.users
             self.entry.line = self.queue
         elif _QUEUE & changed.keys():
@@ -161,7 +162,7 @@ def make_breaker(
         if users is not None:
             guarded(users, record)
 
-    return CircuitBreaker(name=f"{pool}[{entry}]", on_transition=on_transition, **chosen)
+    return CircuitBreaker(name=name_of_entry(pool, entry), on_transition=on_transition, **chosen)
 
 
 def wants_breaker(limits: Mapping[str, Any]) -> bool:

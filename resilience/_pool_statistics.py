@@ -9,12 +9,14 @@ from typing import Any
 from resilience import _clock
 from resilience._circuit_breaker import CircuitBreaker
 from resilience._pool_entries import KeyEntries
+from resilience._pool_member import Member
 from resilience._queue import PriorityQueue
+from resilience.telemetry._report import Report, report_of
+from resilience.telemetry._totals import Totals
 from resilience.telemetry.events import KeyRested, publish
 from resilience.telemetry.gauges import Reading
+from resilience.telemetry.history import Changes, name_of_entry
 from resilience.telemetry.instruments import record
-from resilience.telemetry.report import Report, report_of
-from resilience.telemetry.statistics import Totals
 
 __all__ = ["KeyStatistics"]
 
@@ -65,6 +67,10 @@ class KeyStatistics(KeyEntries):
             waits = {name: entry.wait(now) for name, entry in self._ring.entries.items()}
         return {name: wait for name, wait in waits.items() if wait}
 
+    def snapshots(self) -> dict[str, Totals]:
+        """Return copies of the counts of all entries, by name."""
+        return {name: each.statistics.snapshot() for name, each in self._named(None).items()}
+
     def get_stats(self, name: str | None = None) -> dict[str, Any]:
         """Return what the calls on one entry came to, or on all, with each in `endpoints`.
 
@@ -74,21 +80,17 @@ class KeyStatistics(KeyEntries):
         Raises:
             SettingsError: for an unknown entry.
         """
-        if name is not None:
-            return self._member(name).statistics.snapshot().as_dict()
-        members = tuple(self._members.items())
-        each = {entry: member.statistics.snapshot() for entry, member in members}
-        total = Totals()
-        for snapshot in each.values():
-            total.add(snapshot)
-        total.live["endpoints"] = {entry: snapshot.as_dict() for entry, snapshot in each.items()}
-        for field in ("active_requests", "queue_size"):
-            total.live[field] = sum(snapshot.live[field] for snapshot in each.values())
-        return total.as_dict()
+        return self._totals(name).as_dict()
 
     def generate_report(self, name: str | None = None, *, include_details: bool = False) -> Report:
-        """Return the main figures of one entry, or of all, with rates; it prints as a table."""
-        return report_of(self.get_stats(name), include_details=include_details)
+        """Return the main figures of one entry, or of all, with rates; see `Report`.
+
+        Raises:
+            SettingsError: for an unknown entry.
+        """
+        title = self.name if name is None else name_of_entry(self.name, name)
+        changes = self._history_of(self._named(name)) if include_details else None
+        return report_of(self._totals(name), title, changes)
 
     def reset_stats(self, name: str | None = None) -> None:
         """Forget what was counted, for one entry or for all.
@@ -96,6 +98,22 @@ class KeyStatistics(KeyEntries):
         Raises:
             SettingsError: for an unknown entry.
         """
-        members = tuple(self._members.values()) if name is None else (self._member(name),)
-        for member in members:
+        named = self._named(name)
+        self._history_of(named).forget()
+        for member in named.values():
             member.statistics.reset()
+
+    def _named(self, name: str | None) -> dict[str, Member]:
+        return dict(self._members) if name is None else {name: self._member(name)}
+
+    def _history_of(self, names: Iterable[str]) -> Changes:
+        known = [name_of_entry(self.name, name) for name in names]
+        return Changes(circuits=known, keys=known)
+
+    def _totals(self, name: str | None) -> Totals:
+        if name is not None:
+            return self._member(name).statistics.snapshot()
+        entries = self.snapshots()
+        total = Totals().add_all(entries.values())
+        total.live["entries"] = entries
+        return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resilience._request_id import current_request_id
-from resilience.telemetry import instruments, logs, opentelemetry
+from resilience.telemetry import history, instruments, logs, opentelemetry
 from resilience.telemetry._configure import Telemetry, configure
 from resilience.telemetry.events import (
     BatchFlushed,
@@ -39,5 +39,6 @@ __all__ = [
 ]
 
 logs.listen()
+history.listen()
 opentelemetry.listen()
 instruments.listen()

@@ -212,7 +212,10 @@ def observe_sync(
         elif observed is not None or CallFinished.listeners:
             finish(observed, started, None)
         else:
-            pending.append(_clock.now() - started)
+            ended = _clock.now()
+            if ended >= statistics.due:
+                statistics.turn(ended)
+            pending.append(ended - started)
             if len(pending) >= FOLD_AT:
                 statistics.fold()
         if recorder.looks_at_results:
@@ -245,7 +248,10 @@ def observe_async(
         elif observed is not None or CallFinished.listeners:
             finish(observed, started, None)
         else:
-            pending.append(_clock.now() - started)
+            ended = _clock.now()
+            if ended >= statistics.due:
+                statistics.turn(ended)
+            pending.append(ended - started)
             if len(pending) >= FOLD_AT:
                 statistics.fold()
         return result

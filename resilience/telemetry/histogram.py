@@ -20,6 +20,7 @@ __all__ = ["Histogram"]
 # The upper half of a single: sign, 8 bits of exponent, 7 bits of mantissa.
 _UPPER = slice(1, None, 2) if sys.byteorder == "little" else slice(0, None, 2)
 _DROPPED = 2  # bits of the mantissa: 128 buckets an octave are more than 2 % need
+_FINER = 3  # bits of a bucket that tell more than a plot can show
 _LARGEST = 3.0e38  # what a single can hold
 
 
@@ -61,6 +62,14 @@ class Histogram:
                 return min(self.maximum, _middle(bucket))
         return 0.0
 
+    def bars(self) -> list[tuple[float, float, int]]:
+        """Return how the values are spread, four bars an octave: from, to (seconds), count."""
+        bars: Counter[int] = Counter()
+        for bucket, count in self._counts.items():
+            bars[bucket >> _FINER] += count
+        edges = {bar: _lower(bar << _FINER) for each in bars for bar in (each, each + 1)}
+        return [(edges[bar], min(edges[bar + 1], _LARGEST), bars[bar]) for bar in sorted(bars)]
+
     def merge(self, other: Histogram) -> None:
         """Add the counts of another histogram."""
         for bucket, count in other._counts.items():
@@ -72,6 +81,14 @@ class Histogram:
 
 def _middle(bucket: int) -> float:
     """Return the value in the middle of a bucket."""
-    bits = (2 * bucket + 1) << (16 + _DROPPED - 1)
-    middle: float = struct.unpack("=f", struct.pack("=I", bits))[0]
-    return middle
+    return _value_of((2 * bucket + 1) << (16 + _DROPPED - 1))
+
+
+def _lower(bucket: int) -> float:
+    """Return the value at which a bucket begins."""
+    return _value_of(bucket << (16 + _DROPPED))
+
+
+def _value_of(bits: int) -> float:
+    value: float = struct.unpack("=f", struct.pack("=I", bits))[0]
+    return value

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 from resilience._wrapper import stack_of
-from resilience.telemetry.statistics import CallStatistics, Totals, all_statistics
+from resilience.telemetry._report import Report, report_of
+from resilience.telemetry._totals import Totals
+from resilience.telemetry.history import Changes, name_of_entry
+from resilience.telemetry.statistics import CallStatistics, all_statistics
 
-__all__ = [
-    "Named",
-    "Report",
-    "generate_report",
-    "get_stats",
-    "report_of",
-    "reset_stats",
-]
+__all__ = ["Named", "Report", "generate_report", "get_stats", "reset_stats"]
 
 Named = str | Callable[..., Any] | None
 
@@ -30,73 +27,90 @@ def get_stats(name: Named = None) -> dict[str, Any]:
     Raises:
         KeyError: if nothing of that name was decorated, or its metrics are off.
     """
-    if name is not None:
-        return _record(name).snapshot().as_dict()
+    return _totals(name).as_dict()
+
+
+def generate_report(name: Named = None, *, include_details: bool = False) -> Report:
+    """Return the main figures of one function, or of all, with rates; see `Report`.
+
+    Args:
+        name: As for `get_stats`.
+        include_details: Add the figures by model, endpoint, type of error and function, how
+            latencies are spread, and what happened when: outcomes, circuits, cooldowns of keys.
+
+    Raises:
+        KeyError: if nothing of that name was decorated, or its metrics are off.
+    """
+    totals = _totals(name)
+    if name is None:
+        report = report_of(totals, None, Changes() if include_details else None)
+        if include_details:
+            snapshots = {each: found.snapshot() for each, found in all_statistics().items()}
+            report["functions"] = {each: found.requests for each, found in snapshots.items()}
+        return report
+    changes = _changes_of(totals) if include_details else None
+    return report_of(totals, _known_name(name), changes)
+
+
+def reset_stats(name: Named = None) -> None:
+    """Forget what was counted, for one function or for all.
+
+    Raises:
+        KeyError: if nothing of that name was decorated, or its metrics are off.
+    """
+    if name is None:
+        Changes().forget()
+        for record in all_statistics().values():
+            record.reset()
+        return
+    record = _record(name)
+    Changes(circuits=record.snapshot().live.get("circuits", ()), keys=()).forget()
+    record.reset()
+
+
+def _totals(name: Named) -> Totals:
+    return _totals_of_all() if name is None else _record(name).snapshot()
+
+
+def _totals_of_all() -> Totals:
+    """Return the counts of all names; each queue and each pool once, however many share it."""
     total, batch_waiting = Totals(), 0
-    queues: dict[object, dict[str, Any]] = {}  # each once, however many functions share it
+    queues: dict[object, dict[str, Any]] = {}
+    pools: dict[object, dict[str, Any]] = {}
     for record in all_statistics().values():
         snapshot = record.snapshot()
         total.add(snapshot)
-        total.live.setdefault("endpoints", {}).update(snapshot.live.get("endpoints", {}))
         if "queue" in snapshot.live:
             queues[snapshot.live["queue"]] = snapshot.live
+        if "pool" in snapshot.live:
+            pools[snapshot.live["pool"]] = snapshot.live
         batch_waiting += snapshot.live.get("batch_waiting", 0)
     for field in ("queue_size", "active_requests"):
         total.live[field] = sum(live[field] for live in queues.values())
     total.live["batch_waiting"] = batch_waiting
-    return total.as_dict()
+    total.live["entries"] = _entries_of_all(pools)
+    return total
 
 
-def reset_stats(name: Named = None) -> None:
-    """Forget what was counted, for one function or for all."""
-    for record in all_statistics().values() if name is None else (_record(name),):
-        record.reset()
+def _entries_of_all(pools: dict[Any, dict[str, Any]]) -> dict[str, Totals]:
+    """Return the entries of all pools; with the pool's name where two have an entry of one name."""
+    found: defaultdict[str, defaultdict[str, list[Totals]]]
+    found = defaultdict(lambda: defaultdict(list))
+    for pool, live in pools.items():
+        for entry, totals in live["entries"].items():
+            found[entry][pool.name].append(totals)
+    return {
+        entry if len(by_pool) == 1 else name_of_entry(pool, entry): Totals().add_all(each)
+        for entry, by_pool in found.items()
+        for pool, each in by_pool.items()
+    }
 
 
-class Report(dict[str, Any]):
-    """A report: a plain dictionary, fit for JSON, that prints as a table."""
-
-    def __str__(self) -> str:
-        width = max(len(key) for key in self)
-        return "\n".join(f"{key:<{width}}  {_shown(value)}" for key, value in self.items())
-
-
-def generate_report(name: Named = None, *, include_details: bool = False) -> Report:
-    """Return the main figures of one function, or of all, with rates.
-
-    Args:
-        name: As for `get_stats`.
-        include_details: Add the figures by model, endpoint and type of error, and by function.
-    """
-    report = report_of(get_stats(name), include_details=include_details)
-    if include_details and name is None:
-        records = all_statistics()
-        report["functions"] = {each: get_stats(each)["total_requests"] for each in records}
-    return report
-
-
-def report_of(stats: dict[str, Any], *, include_details: bool) -> Report:
-    """Return the report for a dictionary of `get_stats`."""
-    answered = stats["successful_requests"] + stats["failed_requests"]
-    total = stats["total_requests"]
-    report = Report(
-        total_requests=total,
-        successful_requests=stats["successful_requests"],
-        failed_requests=stats["failed_requests"],
-        refused_requests=stats["refused_requests"],
-        cancelled_requests=stats["cancelled_requests"],
-        success_rate=stats["successful_requests"] / answered if answered else None,
-        retries=stats["retries"],
-        retries_per_request=stats["retries"] / total if total else None,
-        average_latency=stats["average_latency"],
-        latency=stats["latency"],
-        circuit_state=stats["circuit_state"],
-        total_tokens=stats["total_tokens"],
-    )
-    if include_details:
-        details = ("requests_by_model", "errors_by_type", "attempt_errors_by_type", "endpoints")
-        report.update({field: stats[field] for field in details})
-    return report
+def _changes_of(totals: Totals) -> Changes:
+    """Return the changes of the circuits and keys of one function."""
+    live = totals.live
+    keys = [name_of_entry(live["pool"].name, entry) for entry in live.get("entries", ())]
+    return Changes(circuits=[*live.get("circuits", ()), *keys], keys=keys)
 
 
 def _record(name: str | Callable[..., Any]) -> CallStatistics:
@@ -115,18 +129,3 @@ def _known_name(name: str | Callable[..., Any]) -> str:
         return name
     stack = stack_of(name)
     return repr(name) if stack is None else stack[0].name
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_within(each)}" for key, each in value.items()) or "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "-" if value is None else str(value)
-
-
-def _within(value: object) -> str:
-    """Return one of several on a line; of figures, such as those of an endpoint, what there is."""
-    if not isinstance(value, dict):
-        return _shown(value)
-    return f"({_shown({key: each for key, each in value.items() if each})})"

@@ -1,6 +1,7 @@
 """Counters and latencies of each function, in the process, in bounded memory.
 
-The success path costs one append: latencies are folded into the histogram in batches.
+The success path costs one append: latencies are folded into the histogram in batches, and the
+timeline gets its counts when an interval is over, which a call sees by the time that it has anyway.
 """
 
 from __future__ import annotations
@@ -8,23 +9,21 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections import Counter, deque
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 
-from resilience import _fork
+from resilience import _clock, _fork
 from resilience._fork import SharedLock
 from resilience._marks import read_quietly
 from resilience._switches import Switch
 from resilience.errors import RefusedError
+from resilience.telemetry._totals import Live, Totals, count
 from resilience.telemetry.events import Outcome
-from resilience.telemetry.histogram import Histogram
 
 __all__ = [
     "FOLD_AT",
     "CallStatistics",
-    "Live",
-    "Totals",
     "all_statistics",
     "error_type_of",
     "outcome_of",
@@ -32,15 +31,13 @@ __all__ = [
 ]
 
 FOLD_AT = 1_024  # latencies that wait at most (32 kB): folding costs less the more there are
-_MOST_TYPES = 100  # kinds of errors that are told apart; what comes later is "other"
 # A server's own code, such as "rate_limit_exceeded"; a text with other characters has many values.
 _CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_NEVER = float("-inf")
 _NEUTRAL = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 _registry: dict[str, CallStatistics] = {}
 _lock = SharedLock()
-
-Live = Callable[[], dict[str, Any]]
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
@@ -64,6 +61,8 @@ class CallStatistics:
     Attributes:
         pending: Latencies of calls that succeeded, in seconds, appended without the lock.
         switch: Turned off, nothing is counted.
+        due: When the interval of the timeline ends; whoever counts something then, or later, calls
+            `turn` first.
     """
 
     def __init__(self, name: str) -> None:
@@ -72,6 +71,8 @@ class CallStatistics:
         self.renew_after_fork()
         _fork.renew_after(self)
         self.pending: deque[float] = deque()
+        self.due = _NEVER  # so the first call begins the timeline
+        self._is_moving = False
         self._totals = Totals()
         self._live: dict[str, Live] = {}
 
@@ -92,6 +93,7 @@ class CallStatistics:
         """Count a call that returned after `seconds`."""
         if self.switch.is_off:
             return
+        self._keep_time()
         self.pending.append(seconds)
         if len(self.pending) >= FOLD_AT:
             self.fold()
@@ -101,11 +103,18 @@ class CallStatistics:
         with self._lock:
             self._fold()
 
+    def turn(self, now: float) -> None:
+        """Put what was counted so far into the interval that is over, and begin that of `now`."""
+        with self._lock:
+            # Latencies that wait are counted where they are: to fold a few costs more.
+            self._turn(now, self._totals.counters(len(self.pending)))
+
     def ended(self, error: BaseException, seconds: float) -> None:
         """Count a call that raised `error` after `seconds`."""
         if self.switch.is_off:
             return
         outcome = outcome_of(error)
+        self._keep_time()
         with self._lock:
             totals = self._totals
             totals.outcomes[outcome] += 1
@@ -113,27 +122,32 @@ class CallStatistics:
                 totals.latency.extend((seconds,))
                 totals.counts["timeouts"] += isinstance(error, TimeoutError)
             if outcome != "cancelled":
-                _count(totals.errors, type(error).__name__)
+                count(totals.errors, type(error).__name__)
 
     def attempt_failed(self, error: BaseException | None, *, retried: bool) -> None:
         """Count an attempt that failed, and the retry that follows it."""
         if self.switch.is_off:
             return
+        self._keep_time()
         with self._lock:
-            self._totals.counts["retries"] += retried
+            totals = self._totals
+            totals.counts["retries"] += retried
             if error is not None:
-                _count(self._totals.attempt_errors, type(error).__name__)
+                count(totals.attempt_errors, type(error).__name__)
 
-    def used(self, model: str | None, input_tokens: int, output_tokens: int, total: int) -> None:
-        """Count one request to a model and what it consumed."""
+    def used(self, model: str | None, **tokens: int) -> None:
+        """Count one request to a model and what it consumed, by the names of `TOKENS`."""
         if self.switch.is_off:
             return
         with self._lock:
-            if model:
-                _count(self._totals.models, model)
-            self._totals.counts["input_tokens"] += input_tokens
-            self._totals.counts["output_tokens"] += output_tokens
-            self._totals.counts["total_tokens"] += total
+            self._totals.used(model, tokens)
+
+    def rested(self) -> None:
+        """Count that this entry of a pool was sent to rest."""
+        if self.switch.is_off:
+            return
+        with self._lock:
+            self._totals.counts["cooldowns"] += 1
 
     def watch(self, layer: str, live: Live) -> None:
         """Ask `live` for current values (queue size, circuit state) whenever somebody looks."""
@@ -144,73 +158,51 @@ class CallStatistics:
         with self._lock:
             self.pending.clear()
             self._totals = Totals()
+            self.due = _NEVER
 
     def snapshot(self) -> Totals:
         """Return a copy of all counts, and the live values."""
         with self._lock:
             self._fold()
+            counters = self._totals.counters()
+            if any(counters):
+                self._turn(_clock.now(), counters)
             totals = Totals()
             totals.add(self._totals)
         for live in tuple(self._live.values()):
             totals.live.update(live())
         return totals
 
+    def _keep_time(self) -> None:
+        now = _clock.now()
+        if now >= self.due:
+            self.turn(now)
+
     def _fold(self) -> None:
-        # Others append meanwhile without the lock; only its holder takes out.
-        folded = [self.pending.popleft() for _ in range(len(self.pending))]
-        self._totals.outcomes["success"] += len(folded)
-        self._totals.latency.extend(folded)
+        with self._moving() as is_free:
+            if is_free:
+                # Others append meanwhile without the lock; only its holder takes out.
+                folded = [self.pending.popleft() for _ in range(len(self.pending))]
+                self._totals.outcomes["success"] += len(folded)
+                self._totals.latency.extend(folded)
 
+    def _turn(self, now: float, counters: tuple[int, ...]) -> None:
+        with self._moving() as is_free:
+            if is_free:
+                self.due = self._totals.timeline.turn(now, counters)
 
-class Totals:
-    """Counts of one name, or of several added up."""
+    @contextmanager
+    def _moving(self) -> Generator[bool]:
+        """Tell whether nothing else is being moved; the lock is held.
 
-    def __init__(self) -> None:
-        self.latency = Histogram()
-        self.outcomes: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter()  # retries, timeouts, tokens
-        self.errors: Counter[str] = Counter()  # of calls
-        self.attempt_errors: Counter[str] = Counter()
-        self.models: Counter[str] = Counter()
-        self.live: dict[str, Any] = {}
-
-    def add(self, other: Totals) -> None:
-        """Add the counts of `other`."""
-        self.latency.merge(other.latency)
-        for name in ("outcomes", "counts", "errors", "attempt_errors", "models"):
-            getattr(self, name).update(getattr(other, name))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the plain dictionary that `get_stats` promises."""
-        latency = self.latency
-        return {
-            "total_requests": sum(self.outcomes.values()),
-            "successful_requests": self.outcomes["success"],
-            "failed_requests": self.outcomes["failure"],
-            "refused_requests": self.outcomes["refused"],
-            "cancelled_requests": self.outcomes["cancelled"],
-            "timeouts": self.counts["timeouts"],
-            "retries": self.counts["retries"],
-            "average_latency": latency.total / latency.count if latency.count else 0.0,
-            "latency": {
-                "p50": latency.quantile(0.5),
-                "p90": latency.quantile(0.9),
-                "p99": latency.quantile(0.99),
-                "max": latency.maximum,
-            },
-            "queue_size": self.live.get("queue_size", 0),
-            "active_requests": self.live.get("active_requests", 0),
-            "batch_waiting": self.live.get("batch_waiting", 0),
-            "circuit_state": self.live.get("circuit_state"),
-            "total_tokens": self.counts["total_tokens"],
-            "input_tokens": self.counts["input_tokens"],
-            "output_tokens": self.counts["output_tokens"],
-            "requests_by_model": dict(self.models),
-            "errors_by_type": dict(self.errors),
-            "attempt_errors_by_type": dict(self.attempt_errors),
-            "endpoints_count": len(self.live.get("endpoints", {})),
-            "endpoints": dict(self.live.get("endpoints", {})),
-        }
+        Something is where the garbage collector came in the midst of it (see the lock): then what
+        is left where it is moves next time.
+        """
+        was_moving, self._is_moving = self._is_moving, True
+        try:
+            yield not was_moving
+        finally:
+            self._is_moving = was_moving
 
 
 def statistics_of(name: str) -> CallStatistics:
@@ -226,8 +218,3 @@ def all_statistics() -> dict[str, CallStatistics]:
     """Return the records of all names, in the order in which they were made."""
     with _lock:
         return dict(_registry)
-
-
-def _count(counter: Counter[str], name: str) -> None:
-    known = name in counter or len(counter) < _MOST_TYPES
-    counter[name if known else "other"] += 1

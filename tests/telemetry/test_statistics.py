@@ -247,6 +247,31 @@ def test_what_is_live_is_asked_when_somebody_looks(run, name):
     assert 0 == get_stats(name)["queue_size"] == get_stats(name)["active_requests"]
 
 
+def test_the_timeline_says_when_calls_ended(run, name):
+    """Each outcome and each retry in its own second; what is still running is in none."""
+    outcomes = ["fine", OSError, "fine", OSError, OSError, KeyboardInterrupt, "fine"]
+    fetch = run.decorate(retry(name=name, jitter=0, max_retries=1), failing(*outcomes))
+    with FakeClock() as clock:
+        for _ in range(4):
+            play(fetch, 1)
+            clock.advance(2)
+        fetch()
+        record = all_statistics()[name]
+        seen = record.snapshot().timeline.as_dict(0)
+
+    assert {
+        "start": 0,
+        "interval": 1,
+        "success": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1],
+        "failure": [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0],
+        "refused": [0] * 11,
+        "cancelled": [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+        "retries": [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0],
+    } == seen
+    reset_stats(name)
+    assert [] == record.snapshot().timeline.as_dict(0)["success"]
+
+
 def test_a_shared_queue_counts_once_in_all(run, name):
     """Two functions with one queue have, together, what stands in it, not twice as much."""
     before = get_stats()["active_requests"]

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import threading
+import tracemalloc
 
 import pytest
 
-from resilience.telemetry.statistics import CallStatistics
+from resilience import get_stats, retry
+from resilience.telemetry.statistics import FOLD_AT, CallStatistics
+from resilience.testing import FakeClock
 from tests.support.programs import run_program
+
+_SECONDS = [number / 7 for number in range(949)]
+
+
+def _on_timeline(snapshot, kind):
+    return snapshot.timeline.as_dict(0.0)[kind]
+
+
+def _record(statistics, clock, error, times):
+    for _ in range(times // 1_000):
+        clock.advance(1_200)
+        statistics.succeeded(0.5)
+        for seconds in _SECONDS:  # as a decorated function does
+            statistics.pending.append(seconds)
+            if len(statistics.pending) >= FOLD_AT:
+                statistics.fold()
+        for _ in range(50):
+            statistics.ended(error, 0.5)
+
+
+def _objects():
+    """How much is allocated; unlike tracemalloc it costs nothing."""
+    gc.collect()
+    return sys.getallocatedblocks()
 
 
 def test_threads_lose_no_count():
-    """Eight threads at once, with resets of another name and snapshots in between."""
-    statistics = CallStatistics("threads")
+    """Sixteen threads at once while another one looks; the timeline adds up to the counters."""
+    statistics, is_over = CallStatistics("threads"), threading.Event()
 
     def work():
         for number in range(2_000):
@@ -21,20 +50,75 @@ def test_threads_lose_no_count():
             if number % 100 == 0:
                 statistics.ended(OSError(), 0.5)
                 statistics.attempt_failed(OSError(), retried=True)
-                statistics.snapshot()
+                statistics.used("model", total_tokens=3, input_tokens=2, output_tokens=1)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
+    def look():
+        while not is_over.is_set():
+            seen = statistics.snapshot()
+            agrees.append(sum(_on_timeline(seen, "success")) == seen.outcomes["success"])
+
+    agrees, threads = [], [threading.Thread(target=work) for _ in range(16)]
+    looker = threading.Thread(target=look)
+    for thread in (looker, *threads):
         thread.start()
     for thread in threads:
         thread.join()
-    stats = statistics.snapshot().as_dict()
+    is_over.set()
+    looker.join()
+    snapshot = statistics.snapshot()
+    stats = snapshot.as_dict()
 
-    assert (16_160, 16_000, 160, 160) == tuple(
+    assert (32_320, 32_000, 320, 320) == tuple(
         stats[field]
         for field in ("total_requests", "successful_requests", "failed_requests", "retries")
     )
+    assert [320, 960] == [stats["requests_by_model"]["model"], stats["total_tokens"]]
+    assert {32_000, 320} == {sum(_on_timeline(snapshot, kind)) for kind in ("success", "retries")}
     assert 0.5 == pytest.approx(stats["average_latency"])
+    assert agrees
+    assert all(agrees)
+
+
+def test_memory_stays_flat_for_a_million_calls():
+    """Of two outcomes, over two weeks: from the hundred thousandth on, no object more is kept."""
+    statistics, error = CallStatistics("a million"), OSError()
+    with FakeClock() as clock:
+        _record(statistics, clock, error, 100_000)
+        statistics.snapshot()
+        before = _objects()
+        _record(statistics, clock, error, 900_000)
+        snapshot = statistics.snapshot()
+        stats, kinds = snapshot.as_dict(), ("success", "failure")
+        timeline = {kind: sum(_on_timeline(snapshot, kind)) for kind in kinds}
+        del snapshot
+
+    assert 200 > _objects() - before  # a thing kept of each thousandth call would be 900
+    assert 1_000_000 == stats["total_requests"] == sum(timeline.values())
+    assert 50_000 == stats["failed_requests"] == timeline["failure"]
+
+
+def test_memory_stays_flat_for_calls_of_a_function(run):
+    """The same through the decorator: what a call needs is gone when it has ended."""
+    fetch = retry(name=f"flat {run.flavour}")(run.function(lambda: None))
+
+    @run.drive
+    @run.steps
+    def often(times):
+        for _ in range(times):
+            yield fetch()
+
+    tracemalloc.start()
+    try:
+        with FakeClock():
+            often(2 * FOLD_AT)  # at whose end no latency waits to be folded
+            before, _ = tracemalloc.get_traced_memory()
+            often(20 * FOLD_AT)
+            after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 4_000 > after - before
+    assert 22 * FOLD_AT == get_stats(fetch)["total_requests"]
 
 
 def test_memory_is_bounded():
@@ -44,7 +128,7 @@ def test_memory_is_bounded():
         error = type(f"Number{number}Error", (Exception,), {})()
         statistics.ended(error, 0.1)
         statistics.attempt_failed(error, retried=False)
-        statistics.used(f"model {number}", 1, 2, 3)
+        statistics.used(f"model {number}", input_tokens=1, output_tokens=2, total_tokens=3)
     for number in range(10_000):
         statistics.succeeded(number / 7)
     stats = statistics.snapshot().as_dict()
@@ -53,6 +137,9 @@ def test_memory_is_bounded():
     for field in ("errors_by_type", "attempt_errors_by_type", "requests_by_model"):
         assert (101, 200) == (len(stats[field]), stats[field]["other"])
         assert 300 == sum(stats[field].values())
+    tokens = stats["tokens_by_model"]
+    assert (101, 600) == (len(tokens), tokens["other"]["total_tokens"])
+    assert 300 * 3 == sum(each["total_tokens"] for each in tokens.values())
     assert (300, 600, 900) == tuple(
         stats[field] for field in ("input_tokens", "output_tokens", "total_tokens")
     )

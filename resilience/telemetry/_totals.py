@@ -1,0 +1,134 @@
+"""Counts of one name, or of several added up, and the dictionary that shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from resilience.telemetry.histogram import Histogram
+from resilience.telemetry.timeline import Timeline
+
+__all__ = ["GRAVEST_FIRST", "TOKENS", "Live", "Totals", "count"]
+
+GRAVEST_FIRST = ("OPEN", "HALF-OPEN", "DISABLED", "CLOSED")  # states of circuits
+
+# What a model counts, in the order in which it is shown.
+TOKENS = (
+    "total_tokens",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+_MOST_TYPES = 100  # errors and models that are told apart; what comes later is "other"
+_COUNTERS = ("outcomes", "counts", "errors", "attempt_errors", "models")
+
+Live = Callable[[], dict[str, Any]]
+
+
+class Totals:
+    """Counts of one name, or of several added up.
+
+    Attributes:
+        live: What is so just now: sizes, states; `entries` holds those of its pools, by name.
+    """
+
+    def __init__(self) -> None:
+        self.latency = Histogram()
+        self.timeline = Timeline()
+        self.outcomes: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()  # retries, timeouts, cooldowns, tokens
+        self.errors: Counter[str] = Counter()  # of calls
+        self.attempt_errors: Counter[str] = Counter()
+        self.models: Counter[str] = Counter()
+        self.tokens: dict[str, Counter[str]] = {}  # by model
+        self.live: dict[str, Any] = {}
+
+    @property
+    def requests(self) -> int:
+        """Calls that ended."""
+        return sum(self.outcomes.values())
+
+    def add(self, other: Totals) -> None:
+        """Add the counts of `other`; what is live adds up in no such way."""
+        self.latency.merge(other.latency)
+        self.timeline.merge(other.timeline)
+        for name in _COUNTERS:
+            getattr(self, name).update(getattr(other, name))
+        for model, tokens in other.tokens.items():
+            self.tokens.setdefault(model, Counter()).update(tokens)
+
+    def add_all(self, others: Iterable[Totals]) -> Totals:
+        """Add the counts of these, and what is live in their queues; return itself."""
+        for other in others:
+            self.add(other)
+            for field in ("queue_size", "active_requests"):
+                self.live[field] = self.live.get(field, 0) + other.live.get(field, 0)
+            states = (self.live.get("circuit_state"), other.live.get("circuit_state"))
+            self.live["circuit_state"] = next(
+                (each for each in GRAVEST_FIRST if each in states), None
+            )
+        return self
+
+    def used(self, model: str | None, tokens: dict[str, int]) -> None:
+        """Count what one request to a model consumed."""
+        self.counts.update(tokens)
+        if model:
+            known = count(self.models, model)
+            self.tokens.setdefault(known, Counter()).update(tokens)
+
+    def counters(self, more: int = 0) -> tuple[int, ...]:
+        """Return what the timeline follows, with so many successes `more`."""
+        ended = self.outcomes
+        return (
+            ended["success"] + more,
+            ended["failure"],
+            ended["refused"],
+            ended["cancelled"],
+            self.counts["retries"],
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plain dictionary that `get_stats` promises."""
+        latency, live = self.latency, self.live
+        entries: dict[str, Totals] = live.get("entries", {})
+        return {
+            "total_requests": self.requests,
+            "successful_requests": self.outcomes["success"],
+            "failed_requests": self.outcomes["failure"],
+            "refused_requests": self.outcomes["refused"],
+            "cancelled_requests": self.outcomes["cancelled"],
+            "timeouts": self.counts["timeouts"],
+            "retries": self.counts["retries"],
+            "cooldowns": sum(each.counts["cooldowns"] for each in entries.values() or (self,)),
+            "average_latency": latency.total / latency.count if latency.count else 0.0,
+            "latency": {
+                "p50": latency.quantile(0.5),
+                "p90": latency.quantile(0.9),
+                "p99": latency.quantile(0.99),
+                "max": latency.maximum,
+            },
+            "queue_size": live.get("queue_size", 0),
+            "active_requests": live.get("active_requests", 0),
+            "batch_waiting": live.get("batch_waiting", 0),
+            "circuit_state": live.get("circuit_state"),
+            **{kind: self.counts[kind] for kind in TOKENS},
+            "requests_by_model": dict(self.models),
+            "tokens_by_model": {
+                model: {kind: tokens[kind] for kind in TOKENS}
+                for model, tokens in self.tokens.items()
+            },
+            "errors_by_type": dict(self.errors),
+            "attempt_errors_by_type": dict(self.attempt_errors),
+            "endpoints_count": len(entries),
+            "endpoints": {name: entry.as_dict() for name, entry in entries.items()},
+        }
+
+
+def count(counter: Counter[str], name: str) -> str:
+    """Count one of this name, or of the "other" ones; return which it was."""
+    known = name if name in counter or len(counter) < _MOST_TYPES else "other"
+    counter[known] += 1
+    return known
