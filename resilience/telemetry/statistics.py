@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -65,12 +64,24 @@ class CallStatistics:
             `turn` first.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_is_moving",
+        "_live",
+        "_lock",
+        "_totals",
+        "due",
+        "name",
+        "pending",
+        "switch",
+    )
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.switch = Switch("metrics")
         self.renew_after_fork()
         _fork.renew_after(self)
-        self.pending: deque[float] = deque()
+        self.pending: list[float] = []
         self.due = _NEVER  # so the first call begins the timeline
         self._is_moving = False
         self._totals = Totals()
@@ -182,7 +193,8 @@ class CallStatistics:
         with self._moving() as is_free:
             if is_free:
                 # Others append meanwhile without the lock; only its holder takes out.
-                folded = [self.pending.popleft() for _ in range(len(self.pending))]
+                folded = self.pending[:]
+                del self.pending[: len(folded)]
                 self._totals.outcomes["success"] += len(folded)
                 self._totals.latency.extend(folded)
 
