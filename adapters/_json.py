@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
 __all__ = ["count_or_0", "encode_json", "is_list", "is_object", "word_or_none"]
 
 
-def encode_json(value: Any) -> bytes:
-    """Encode as compact UTF-8.
+def encode_json(value: Any, *, default: Callable[[Any], Any] | None = None) -> bytes:
+    """Encode as compact UTF-8; `default` makes JSON of what is none.
 
     Half a surrogate pair has no UTF-8: then all is sent as JSON's own escapes, which carry it to
     the server unchanged, and make one character again of two halves that stand side by side.
@@ -19,10 +20,19 @@ def encode_json(value: Any) -> bytes:
         ValueError: for NaN and infinity, and for an object that contains itself.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode()
+        return _dumps(value, default, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+        return _dumps(value, default, ensure_ascii=True).encode("ascii")
+
+
+def _dumps(value: Any, default: Callable[[Any], Any] | None, *, ensure_ascii: bool) -> str:
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        separators=(",", ":"),
+        allow_nan=False,
+        default=default,
+    )
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
