@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapters import (
+        bulk,
         claude,
         errors,
         gemini,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from adapters._fallback import fallback
 
 __all__ = [
+    "bulk",
     "claude",
     "errors",
     "fallback",

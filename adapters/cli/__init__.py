@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from adapters.cli._bulk import bulk
 from adapters.cli._call import call
 from adapters.cli._demo import demo
 from adapters.cli._doctor import doctor
@@ -26,7 +27,7 @@ def main() -> None:
     """Calls of APIs that survive, from a shell, and a server to test against."""
 
 
-for command in (call, demo, doctor, emulate, explain):
+for command in (bulk, call, demo, doctor, emulate, explain):
     main.add_command(command)
 
 

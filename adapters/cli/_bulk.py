@@ -1,0 +1,192 @@
+"""The command `bulk`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from resilience.errors import MissingKeyError, SettingsError
+
+__all__ = ["bulk"]
+
+_FAILED, _STOPPED, _INTERRUPTED = 1, 3, 130  # a click.UsageError exits with 2
+
+_HELP = """\
+Ask an API for every row of INPUT (CSV or TSV by its name, else JSONL).
+
+OUTPUT gets a line of JSON for each row: id, row, ok, attempts, usage, and result or error. A run
+that was killed or interrupted goes on where it was when the same command is given again.
+
+\b
+A row becomes a call by one of
+  --column NAME      this field is the input of the operation
+  --template TEXT    the input, with {field} in it, or JSON of arguments with such texts
+  neither            the fields of the row are the arguments
+
+\b
+Exit codes:
+  0    every row has an answer
+  1    every row has a result, and some are errors: --retry-failed asks for these again
+  2    the command or the input is wrong; nothing was sent
+  3    stopped, since going on is of no use; the same command goes on
+  130  interrupted (Ctrl-C, SIGTERM); the same command goes on
+
+\b
+Keys come from the environment or .env, as the page of the API says.
+\b
+Examples:
+  python -m adapters bulk texts.csv -o vectors.jsonl --provider openai --operation embed \\
+      --model text-embedding-3-small --column text
+  python -m adapters bulk words.jsonl -o french.jsonl --provider claude --operation chat \\
+      --model claude-haiku-4-5 --template 'Translate to French: {word}' --option max_tokens=100
+"""
+
+# Arguments of `bulk.run` that have another name here.
+_HINTS = {"source": "INPUT", "options": "--option"}
+_NAMED = (
+    "column",
+    "concurrency",
+    "id_column",
+    "model",
+    "operation",
+    "order",
+    "output",
+    "patience",
+    "provider",
+    "template",
+)
+
+
+@click.command(help=_HELP)
+@click.argument("source", metavar="INPUT")
+@click.option("-o", "--output", metavar="OUTPUT", required=True, help="The file for the results.")
+@click.option("--provider", required=True, help="The name of an API, such as openai.")
+@click.option("--operation", required=True, help="Such as embed or chat.")
+@click.option("--model", help="For rows that name none.")
+@click.option("--column", metavar="NAME", help="The field that holds the input.")
+@click.option("--template", metavar="TEXT", help="See above.")
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="An argument of every call, as JSON or text; may be repeated.",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A setting of the client, such as max_retries=8 or base_url=URL; may be repeated.",
+)
+@click.option(
+    "--id-column", metavar="NAME", help="The field that names a row. Default: id, else its number."
+)
+@click.option(
+    "--concurrency",
+    metavar="auto|N",
+    default="auto",
+    show_default=True,
+    help="Calls at once; auto: as many as the server takes, up to max_concurrent_requests (64).",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["input", "completed"]),
+    default="input",
+    show_default=True,
+    help="Of the results; as completed, OUTPUT grows while the job runs.",
+)
+@click.option(
+    "--retry-failed", is_flag=True, help="Ask again for the rows whose result is an error."
+)
+@click.option("--overwrite", is_flag=True, help="Begin anew, whatever is there.")
+@click.option(
+    "--patience",
+    type=float,
+    default=300.0,
+    show_default=True,
+    help="Seconds without any answer after which the run stops.",
+)
+def bulk(
+    *, options: Sequence[str], settings: Sequence[str], concurrency: str, **arguments: Any
+) -> int:
+    """Ask an API for every row of an input."""
+    arguments |= {
+        "options": _pairs("--option", options),
+        "concurrency": _read(concurrency),
+        **_settings(settings, arguments),
+    }
+    try:
+        return _run(arguments)
+    except SettingsError as error:
+        raise click.BadParameter(str(error), param_hint=_hint(error.setting)) from error
+    except (MissingKeyError, ModuleNotFoundError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _run(arguments: dict[str, Any]) -> int:
+    from rich.console import Console  # noqa: PLC0415 - a command imports what it needs
+
+    from adapters.bulk import BulkStoppedError, run  # noqa: PLC0415
+    from adapters.cli._bulk_view import View  # noqa: PLC0415
+
+    try:
+        with View(Console(stderr=True, highlight=False)) as view:
+            result = run(**arguments, on_progress=view.show, on_start=_on_signals)
+    except BulkStoppedError as stopped:
+        click.echo(f"error: {stopped}; the same command goes on", err=True)
+        return _STOPPED
+    except OSError as error:
+        click.echo(f"error: the results cannot be written: {error}", err=True)
+        return _STOPPED
+    click.echo(str(result))
+    if result.ending == "interrupted":
+        click.echo("interrupted; the same command goes on", err=True)
+        return _INTERRUPTED
+    if result.failed:
+        click.echo("some rows failed: --retry-failed asks for them again", err=True)
+        return _FAILED
+    return 0
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _pairs(option: str, given: Sequence[str]) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
+    for pair in given:
+        name, separator, value = pair.partition("=")
+        if not name or not separator or name in pairs:
+            message = f"must be NAME=VALUE, each name once; wrong at {name!r}"
+            raise click.BadParameter(message, param_hint=option)
+        pairs[name] = _read(value)
+    return pairs
+
+
+def _settings(given: Sequence[str], arguments: dict[str, Any]) -> dict[str, Any]:
+    settings = _pairs("--set", given)
+    for name in settings:
+        if name in {*arguments, "options", "on_progress", "on_start"}:
+            message = f"{name} is no setting of a client"
+            raise click.BadParameter(message, param_hint="--set")
+    return settings
+
+
+def _read(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _hint(setting: str | None) -> str:
+    if setting in _NAMED:
+        return f"--{setting.replace('_', '-')}"
+    return _HINTS.get(setting or "", "--set")
