@@ -66,9 +66,13 @@ class Journal:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         self._index = Index(path.parent)
         self._end = 0
-        for line in self._lines():
-            self._take(line)
-        os.ftruncate(self._descriptor, self._end)
+        try:
+            for line in self._lines():
+                self._take(line)
+            os.ftruncate(self._descriptor, self._end)
+        except BaseException:
+            self._close()
+            raise
 
     def move(self, path: Path) -> None:
         """Go on under another name."""
@@ -114,6 +118,9 @@ class Journal:
     def close(self) -> None:
         """Bring everything to the disk and close the files."""
         self.sync()
+        self._close()
+
+    def _close(self) -> None:
         with self._lock:
             os.close(self._descriptor)
             self._descriptor = -1

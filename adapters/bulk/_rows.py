@@ -69,8 +69,8 @@ def survey(path: Path) -> Survey:
             first, count = first or row, count + 1
     except OSError as error:
         fail("source", f"must be a file that can be read ({error.strerror})", str(path))
-    except UnicodeDecodeError as error:
-        fail("source", f"must be UTF-8 (byte {error.start} of a part is not)", str(path))
+    except UnicodeDecodeError:
+        fail("source", "must be UTF-8", str(path))
     except csv.Error as error:
         fail("source", f"must be CSV with fields of a sane size ({error})", str(path))
     if first is None:

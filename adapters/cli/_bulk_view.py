@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
-from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -54,7 +54,7 @@ class View:
     def show(self, progress: Progress) -> None:
         """Show how far a run is."""
         if self._live is not None:
-            self._live.update(_moving(progress), refresh=True)
+            self._live.update(_moving(progress, self._console.width), refresh=True)
         elif progress.seconds >= self._next:
             self._next = progress.seconds + _EVERY
             self._console.print(
@@ -62,7 +62,7 @@ class View:
             )
 
 
-def _moving(progress: Progress) -> RenderableType:
+def _moving(progress: Progress, width: int) -> RenderableType:
     bar = Table.grid(padding=(0, 1), expand=True)
     bar.add_column()
     bar.add_column(ratio=1)
@@ -74,7 +74,7 @@ def _moving(progress: Progress) -> RenderableType:
     )
     facts = Text(_facts(progress, " · "), style="dim", no_wrap=True, overflow="ellipsis")
     # The terminal shows a ^C where the cursor stands: it must not begin another line.
-    return Padding(Group(bar, facts), (0, 3, 0, 0))
+    return Constrain(Group(bar, facts), width - 3)
 
 
 def _count(progress: Progress) -> str:
