@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from adapters.cli._words import read_assignments
 from resilience.errors import MissingKeyError, SettingsError
 
 __all__ = ["bulk"]
@@ -40,14 +40,14 @@ Exit codes:
 Keys come from the environment or .env, as the page of the API says.
 \b
 Examples:
-  python -m adapters bulk texts.csv -o vectors.jsonl --provider openai --operation embed \\
+  resilient bulk texts.csv -o vectors.jsonl --provider openai --operation embed \\
       --model text-embedding-3-small --column text
-  python -m adapters bulk words.jsonl -o french.jsonl --provider claude --operation chat \\
-      --model claude-haiku-4-5 --template 'Translate to French: {word}' --option max_tokens=100
+  resilient bulk words.jsonl -o french.jsonl --provider claude --operation chat \\
+      --model claude-haiku-4-5 --template 'Translate to French: {word}' -w max_tokens=100
 """
 
 # Arguments of `bulk.run` that have another name here.
-_HINTS = {"source": "INPUT", "options": "--option"}
+_HINTS = {"source": "INPUT", "options": "--with"}
 _NAMED = (
     "column",
     "concurrency",
@@ -62,27 +62,33 @@ _NAMED = (
 )
 
 
-@click.command(help=_HELP)
+# Arguments of `bulk.run` that are no settings of a client either.
+_OTHERS = {*_NAMED, "on_progress", "on_start", "options", "overwrite", "retry_failed", "source"}
+
+
+@click.command(help=_HELP, short_help="Call an API for every row of a file; resumable.")
 @click.argument("source", metavar="INPUT")
 @click.option("-o", "--output", metavar="OUTPUT", required=True, help="The file for the results.")
-@click.option("--provider", required=True, help="The name of an API, such as openai.")
-@click.option("--operation", required=True, help="Such as embed or chat.")
-@click.option("--model", help="For rows that name none.")
+@click.option("--provider", metavar="NAME", required=True, help="An API, such as openai.")
+@click.option("--operation", metavar="NAME", required=True, help="Such as embed or chat.")
+@click.option("--model", metavar="NAME", help="For rows that name none.")
 @click.option("--column", metavar="NAME", help="The field that holds the input.")
 @click.option("--template", metavar="TEXT", help="See above.")
 @click.option(
-    "--option",
+    "-w",
+    "--with",
     "options",
     metavar="NAME=VALUE",
     multiple=True,
-    help="An argument of every call, as JSON or text; may be repeated.",
+    help="A further argument of every call, as JSON or text; may be repeated.",
 )
 @click.option(
-    "--set",
+    "-c",
+    "--client",
     "settings",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A setting of the client, such as max_retries=8 or base_url=URL; may be repeated.",
+    help="A setting of the client, such as base_url=, timeout=, max_retries=; may be repeated.",
 )
 @click.option(
     "--id-column", metavar="NAME", help="The field that names a row. Default: id, else its number."
@@ -117,9 +123,9 @@ def bulk(
 ) -> int:
     """Ask an API for every row of an input."""
     arguments |= {
-        "options": _pairs("--option", options),
-        "concurrency": _read(concurrency),
-        **_settings(settings, arguments),
+        "options": read_assignments("--with", options),
+        "concurrency": _limit(concurrency),
+        **_settings(settings),
     }
     try:
         return _run(arguments)
@@ -159,34 +165,20 @@ def _on_signals(stop: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-def _pairs(option: str, given: Sequence[str]) -> dict[str, Any]:
-    pairs: dict[str, Any] = {}
-    for pair in given:
-        name, separator, value = pair.partition("=")
-        if not name or not separator or name in pairs:
-            message = f"must be NAME=VALUE, each name once; wrong at {name!r}"
-            raise click.BadParameter(message, param_hint=option)
-        pairs[name] = _read(value)
-    return pairs
-
-
-def _settings(given: Sequence[str], arguments: dict[str, Any]) -> dict[str, Any]:
-    settings = _pairs("--set", given)
+def _settings(given: Sequence[str]) -> dict[str, Any]:
+    settings = read_assignments("--client", given, refuse_secrets=True)
     for name in settings:
-        if name in {*arguments, "options", "on_progress", "on_start"}:
+        if name in _OTHERS:
             message = f"{name} is no setting of a client"
-            raise click.BadParameter(message, param_hint="--set")
+            raise click.BadParameter(message, param_hint="--client")
     return settings
 
 
-def _read(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+def _limit(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _hint(setting: str | None) -> str:
     if setting in _NAMED:
         return f"--{setting.replace('_', '-')}"
-    return _HINTS.get(setting or "", "--set")
+    return _HINTS.get(setting or "", "--client")

@@ -30,7 +30,7 @@ def environment(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
 def words(*more: str) -> list[str]:
     """The command that embeds the texts of the input."""
     usual = "bulk in.jsonl -o out.jsonl --provider openai --operation embed"
-    model = "--model text-embedding-3-small --option dimensions=4"
+    model = "--model text-embedding-3-small --with dimensions=4"
     return [*usual.split(), *model.split(), *(more or ("--column", "text"))]
 
 
@@ -83,11 +83,12 @@ def test_going_on_is_of_no_use(job: Job, capsys):
         (("--column", "txt"), "INPUT: the first row is no request: it has no field 'txt'; .*"),
         (("--template", "{x}"), "--template: template cannot be given beside column, not '{x}'"),
         (("--concurrency", "x"), "--concurrency: concurrency must be a whole number, .*, not 'x'"),
-        (("--set", "max_retires=1"), "--set: .* has no setting 'max_retires'; did you mean .*"),
-        (("--set", "max_retries=-1"), "--set: max_retries must be .*, not -1"),
-        (("--set", "model=x"), "--set: model is no setting of a client"),
-        (("--set", "x"), "--set: must be NAME=VALUE, each name once; wrong at 'x'"),
-        (("--option", "a=1", "--option", "a=2"), "--option: must be NAME=VALUE, .* at 'a'"),
+        (("-c", "max_retires=1"), "--client: .* has no setting 'max_retires'; did you mean .*"),
+        (("-c", "max_retries=-1"), "--client: max_retries must be .*, not -1"),
+        (("-c", "model=x"), "--client: model is no setting of a client"),
+        (("-c", "api_key=sk-x"), "--client: api_key is not taken here, .*"),
+        (("-c", "x"), "--client: must be NAME=VALUE, each name once; wrong at 'x'"),
+        (("-w", "a=1", "--with", "a=2"), "--with: must be NAME=VALUE, .* at 'a'"),
         (("--provider", "acme"), "--provider: provider must be one of .*, not 'acme'"),
         (("--operation", "x"), "--operation: operation must be one of .* not 'x'"),
         (("--patience", "0"), "--patience: patience must be .*"),
