@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -63,6 +64,14 @@ class PriorityQueue(QueueControl, QueueJobs):
         """Return a context manager, sync and async, inside which a permit is held."""
         return Permit(self, None if priority is None else as_priority(priority))
 
+    @property
+    def gate(self) -> tuple[QueueMachine, Mapping[object, object], Mapping[object, int]]:
+        """What a call looks at that passes without the lock: see `_core.queue`.
+
+        The machine, who holds a permit by a step, and whose place is kept; the same for ever.
+        """
+        return self._machine, self._holders, self._away
+
     def enter(self, me: object, tier: int | None) -> int | None:
         """Wait for a permit in this thread, which is `me`; None where nothing is to be given back.
 
@@ -74,7 +83,7 @@ class PriorityQueue(QueueControl, QueueJobs):
         """
         if me in self._holders:
             return self._claim(me)
-        if not self._enabled:
+        if me in self._machine.passing or not self._enabled:
             return None
         ticket = None
         try:
@@ -100,7 +109,7 @@ class PriorityQueue(QueueControl, QueueJobs):
         """Wait for a permit in this task, which is `me`; as `enter`, but for `await`."""
         if me in self._holders:
             return self._claim(me)
-        if not self._enabled:
+        if me in self._machine.passing or not self._enabled:
             return None
         ticket = None
         try:
@@ -122,7 +131,7 @@ class PriorityQueue(QueueControl, QueueJobs):
             raise
 
     def leave(self, me: object, arrival: int, *, returns: bool = False) -> None:
-        """Give back the permit that `me` got from `enter`, from any thread; twice is once.
+        """Give back the permit that `me` has, from any thread; twice is once.
 
         With `returns` its place is kept, for an attempt that may be repeated.
         """
@@ -131,17 +140,32 @@ class PriorityQueue(QueueControl, QueueJobs):
             return
         machine = self._machine
         with self._lock:
-            if self._holders.get(me) != arrival or (self._shares and self._is_shared(arrival)):
-                return
-            del self._holders[me]
+            now = _clock.now() if machine.waiting else 0.0
+            if machine.passing.get(me) == arrival:
+                del machine.passing[me]
+                step = machine.grant
+            elif self._holders.get(me) == arrival and not self._is_shared(arrival):
+                del self._holders[me]
+                step = machine.leave
+            else:  # it has gone already, and was interrupted before it could say so
+                step, returns = machine.grant, False
             if returns:
                 self._away[me] = arrival
-            granted = machine.leave(_clock.now() if machine.waiting else 0.0)
-            drained = self._take_drained() if self._drained else []
+            granted = step(now)
+            drained = self._take_drained() if self.drains else []
         if returns:
             place_kept(self)
         if granted or drained or self._late:
             self._wake(granted, drained)
+
+    def hand_on(self) -> None:
+        """Give what a call that passed has left to those who wait for it."""
+        if self._puts_off(self.hand_on):
+            return
+        with self._lock:
+            granted = self._machine.grant(_clock.now())
+            drained = self._take_drained()
+        self._wake(granted, drained)
 
     def share(self, me: object) -> int | None:
         """Hold on to the permit that `me` has, until one `leave` more; None if it has none.
@@ -149,6 +173,8 @@ class PriorityQueue(QueueControl, QueueJobs):
         So does a stream that was opened under the permit of its caller and may outlive it.
         """
         with self._step():
+            if me in self._machine.passing:
+                self._holders[me] = self._machine.adopt(me)
             arrival = self._holders.get(me)
             if not isinstance(arrival, int):
                 return None

@@ -143,7 +143,7 @@ class QueueControl(QueueState):
         if self._begin_to_drain(waiter):
             return True
         try:
-            while waiter in self._drained and (end is None or _clock.now() < end):
+            while waiter in self.drains and (end is None or _clock.now() < end):
                 waiter.wait(None if end is None else end - _clock.now())
         finally:
             drained = self._is_drained(waiter)
@@ -164,18 +164,21 @@ class QueueControl(QueueState):
     def _begin_to_drain(self, waiter: Waiter) -> bool:
         with self._step():
             self._machine.draining = True
+            self._machine.settle()
             # A task whose loop was closed while it slept does not come back to say so.
-            self._away = {me: place for me, place in self._away.items() if not is_gone(me)}
-            if not self._has_work():
-                return True
-            self._drained.append(waiter)
-            return False
+            for gone in [me for me in self._away if is_gone(me)]:
+                del self._away[gone]
+            self.drains.append(waiter)  # before the look: who passes may leave without the lock
+            if self._has_work():
+                return False
+            self.drains.remove(waiter)
+            return True
 
     def _is_drained(self, waiter: Waiter) -> bool:
         with self._step():
-            if waiter not in self._drained:
+            if waiter not in self.drains:
                 return True
-            self._drained.remove(waiter)
+            self.drains.remove(waiter)
             return False
 
     def _change(self, change: Callable[[], None]) -> None:

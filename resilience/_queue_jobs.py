@@ -49,7 +49,7 @@ class QueueJobs(QueueState):
 
         Where `me` holds one already, for a stream that it left open, the call inherits that one.
         """
-        if self._holders.setdefault(me, ticket) is ticket:
+        if me not in self._machine.passing and self._holders.setdefault(me, ticket) is ticket:
             permit_reserved(self)
 
     def lend_permit(self) -> None:

@@ -43,6 +43,7 @@ class QueueState:
         self._new_lock()
         self._machine = machine
         machine.disabled = not enabled
+        machine.settle()
         # Who holds a permit, and which: the number of its arrival, or the ticket of a submitted
         # call that has not claimed it yet. Re-entry finds it here.
         self._holders: dict[object, int | Ticket] = {}
@@ -50,7 +51,7 @@ class QueueState:
         self._shares: dict[int, int] = {}
         # Whose attempt failed and who may come back, with the place that is kept.
         self._away: dict[object, int] = {}
-        self._drained: list[Waiter] = []
+        self.drains: list[Waiter] = []  # who waits for the end of all work
         self._late: deque[Callable[[], object]] = deque()
 
     def _stand_in_line(
@@ -170,9 +171,9 @@ class QueueState:
 
     def _take_drained(self) -> list[Waiter]:
         """Return those who wait for the end of all work, if it has ended."""
-        if not self._drained or self._has_work():
+        if not self.drains or self._has_work():
             return []
-        drained, self._drained = self._drained, []
+        drained, self.drains = self.drains, []
         return drained
 
     def _has_work(self) -> bool:
@@ -182,9 +183,11 @@ class QueueState:
         """Forget the threads that do not exist in the child; its own permit stays with it."""
         self._new_lock()
         me = holder()
-        self._holders = {me: self._holders[me]} if me in self._holders else {}
+        # In place: decorated functions know these dictionaries.
+        for mine in (self._holders, self._away, self._machine.passing):
+            for other in [each for each in mine if each != me]:
+                del mine[other]
         kept = self._holders.values()
         self._shares = {n: shares for n, shares in self._shares.items() if n in kept}
-        self._away = {me: self._away[me]} if me in self._away else {}
-        self._machine = self._machine.renewed(active=len(self._holders))
-        self._drained, self._late = [], deque()
+        self._machine.renew(taken=len(self._holders))
+        self.drains, self._late = [], deque()

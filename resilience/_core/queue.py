@@ -5,6 +5,20 @@ before anybody wakes, so nobody can slip in between (a textbook semaphore loses 
 After every step no waiter that may run is left waiting while a permit is free; so a newcomer
 that finds a free permit overtakes nobody.
 
+Nearly every call finds a permit free and nobody waiting, and passes without a step of the machine
+and its lock, which would cost as much as all the rest. Two who meet at the last permit must not
+both pass, and nobody must be left waiting for one that was given back unseen:
+
+- whoever passes enters `passing` first and looks at `room` after that: with more in `passing` than
+  there is room for, it leaves again and takes the step;
+- a step lowers `room` first, to 0 while anybody waits, and counts those in `passing` after that: so
+  at least one of the two sees the other;
+- whoever leaves `passing` looks after that whether somebody waits, and a step that lets somebody
+  wait counts those in `passing` after that.
+
+Both sides only write and then read, in an order that the interpreter keeps for all threads
+(Dekker's algorithm, of which this is the entry alone).
+
 Jobs are waiters without a thread of their own (`submit`): they also need a worker, of which
 there are as many as permits, and a worker stays busy while its call sleeps between retries.
 """
@@ -13,6 +27,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import OrderedDict
+from itertools import count
 from typing import Any, Literal
 
 __all__ = ["TIERS", "Line", "QueueMachine", "Ticket"]
@@ -106,11 +121,17 @@ class QueueMachine:
     """Permits, waiters and the rules between them; its driver holds a lock around each method.
 
     Methods that free something return the tickets that were granted by it; the driver wakes
-    them after it has let go of its lock.
+    them after it has let go of its lock. After it has set an attribute itself it calls `settle`,
+    or a method that grants.
+
+    Attributes:
+        arrivals: Gives each arrival its number.
+        passing: Who holds a permit without a step, with its arrival; changed without the lock.
+        room: How many may be in `passing`.
+        taken: Permits that were given by steps.
     """
 
     __slots__ = (
-        "active",
         "aging",
         "arrivals",
         "busy_workers",
@@ -119,8 +140,11 @@ class QueueMachine:
         "draining",
         "limit",
         "lines",
+        "passing",
         "paused",
+        "room",
         "size",
+        "taken",
         "waiting",
     )
 
@@ -128,13 +152,20 @@ class QueueMachine:
         self.limit = limit
         self.size = size
         self.aging = aging
-        self.active = 0
+        self.passing: dict[object, int] = {}
+        self.arrivals = count(1)
+        self.taken = 0
         self.waiting = 0
-        self.arrivals = 0
         self.busy_workers = 0
         self.paused = self.draining = self.closed = False
         self.disabled = False  # everybody who comes here gets a permit at once
-        self.lines = {is_job: [Line() for _ in range(TIERS)] for is_job in (False, True)}
+        self.lines = _new_lines()
+        self.settle()
+
+    @property
+    def active(self) -> int:
+        """How many permits are held."""
+        return self.taken + len(self.passing)
 
     @property
     def open(self) -> bool:
@@ -154,12 +185,30 @@ class QueueMachine:
     def take(self) -> int:
         """Take a free permit and return the number of the arrival; 0 unless it is `open`.
 
-        Question and step in one, since this is what nearly every call does.
+        Question and step in one. Once the permit is taken nothing is called any more: Ctrl-C could
+        come there.
         """
-        if self.active >= self.limit or self.paused or self.draining or self.closed:
+        self.room = 0
+        arrival = next(self.arrivals) if self.open else 0
+        if not arrival:
+            self.settle()
             return 0
-        self.active += 1
-        self.arrivals = arrival = self.arrivals + 1
+        self.taken += 1
+        self.room = 0 if self.waiting else self.limit - self.taken
+        return arrival
+
+    def settle(self) -> None:
+        """Let newcomers pass again, as many as there is room for; at the end of each step."""
+        shut = self.waiting or self.paused or self.draining or self.closed or self.disabled
+        self.room = 0 if shut else self.limit - self.taken
+
+    def adopt(self, holder: object) -> int:
+        """Count a permit without a step as if it had been taken by one; return its arrival."""
+        self.room = 0
+        arrival = self.passing[holder]
+        self.taken += 1
+        del self.passing[holder]
+        self.settle()
         return arrival
 
     def wait(
@@ -170,17 +219,18 @@ class QueueMachine:
         Whether there is room is the driver's question (`is_full`): one that comes back was
         accepted long ago and is not refused.
         """
-        self.arrivals += 1
-        arrival = self.arrivals if place is None else place
+        arrival = next(self.arrivals)
+        arrival = arrival if place is None else place
         ticket = Ticket(tier, arrival, now, waiter, is_job=is_job)
         self.lines[is_job][tier].add(ticket, returns=place is not None)
         self.waiting += 1
+        self.room = 0
         return ticket
 
     def leave(self, now: float) -> list[Ticket]:
         """Give a permit back."""
-        self.active -= 1
-        return self.grant(now) if self.waiting else []
+        self.taken -= 1
+        return self.grant(now)
 
     def worker_done(self, now: float) -> list[Ticket]:
         """Take note that a worker is free again."""
@@ -193,21 +243,23 @@ class QueueMachine:
             self._remove(ticket, "refused")
         elif ticket.fate == "granted":
             ticket.fate = "refused"
-            self.active -= 1
+            self.taken -= 1
             self.busy_workers -= ticket.is_job
         return self.grant(now)
 
     def grant(self, now: float) -> list[Ticket]:
         """Hand free permits to waiters, the best first."""
+        self.room = 0
         granted = []
         while self.waiting and self._has_permit:
             ticket = self._best(now)
             if ticket is None:
                 break
             self._remove(ticket, "granted")
-            self.active += 1
+            self.taken += 1
             self.busy_workers += ticket.is_job
             granted.append(ticket)
+        self.settle()
         return granted
 
     @property
@@ -223,15 +275,15 @@ class QueueMachine:
         for ticket in tickets:
             ticket.fate = "refused"
         self.waiting = 0
+        self.settle()
         return tickets
 
-    def renewed(self, *, active: int) -> QueueMachine:
-        """Return a machine with the same rules, in which nobody waits: for a forked process."""
-        machine = QueueMachine(self.limit, self.size, self.aging)
-        machine.active, machine.arrivals = active, self.arrivals
-        machine.closed, machine.paused = self.closed, self.paused
-        machine.disabled = self.disabled
-        return machine
+    def renew(self, *, taken: int) -> None:
+        """Forget everybody who waits and works, but for `taken` permits: in a forked process."""
+        self.lines = _new_lines()
+        self.taken, self.waiting, self.busy_workers = taken, 0, 0
+        self.draining = False
+        self.settle()
 
     def sizes(self) -> list[int]:
         """Return how many wait in each tier."""
@@ -267,3 +319,8 @@ class QueueMachine:
             return tier
         waited = max(0.0, now - line.oldest())
         return max(0, tier - int(waited / self.aging))
+
+
+def _new_lines() -> dict[bool, list[Line]]:
+    """Return a line for each tier, of calls and of jobs."""
+    return {is_job: [Line() for _ in range(TIERS)] for is_job in (False, True)}

@@ -209,7 +209,7 @@ def test_draining_waits_for_retries_and_lets_them_back_in(run, clock):
     bad = held.start("bad")
     held.fail("bad")
     drained = run.start(held.queue.drain if run.flavour == "sync" else held.queue.adrain)
-    run.until(lambda: held.queue._drained)
+    run.until(lambda: held.queue.drains)
     with pytest.raises(QueueClosedError):
         held.start("new").result()
     before = drained.done()
@@ -234,7 +234,7 @@ def test_draining_does_not_wait_for_a_retry_that_gave_up(run, clock):
     call = run.start(fetch)
     run.until(lambda: asleep(clock))
     drained = run.start(queue.drain if run.flavour == "sync" else queue.adrain)
-    run.until(lambda: queue._drained)
+    run.until(lambda: queue.drains)
     clock.advance(1)
 
     assert drained.result()

@@ -22,7 +22,7 @@ def clock():
 def drain(run, queue, timeout=None):
     """Begin to drain in a thread or a task, and return when that has begun or ended."""
     call = run.start(queue.drain if run.flavour == "sync" else queue.adrain, timeout)
-    run.until(lambda: queue._drained or call.done())
+    run.until(lambda: queue.drains or call.done())
     return call
 
 
@@ -152,7 +152,7 @@ def test_draining_gives_up_after_its_time(run, clock):
 
     assert not drained.result()
     assert ["running", "waiting"] == held.let_all_go(*calls)
-    assert [] == held.queue._drained
+    assert [] == held.queue.drains
 
 
 def test_after_draining_it_can_be_used_again(run):
@@ -197,7 +197,7 @@ def test_cancelling_a_drain_leaves_nothing_behind():
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
-        return task.cancelled(), queue._drained
+        return task.cancelled(), queue.drains
 
     assert (True, []) == asyncio.run(main())
 

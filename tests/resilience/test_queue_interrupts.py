@@ -10,10 +10,17 @@ import threading
 
 import pytest
 
-from resilience import PriorityQueue, QueueTimeoutError, prioritized, retry
+from resilience import PriorityQueue, QueueFullError, QueueTimeoutError, prioritized, retry
 from resilience.testing import FakeClock
 from tests.support.interrupts import interrupted_everywhere
 from tests.support.queues import Held
+
+
+def is_free(queue):
+    """Whether nobody holds a permit or waits, and newcomers pass without the lock again."""
+    machine = queue._machine
+    counts = queue.active, queue.size, queue._holders, machine.passing
+    return counts == (0, 0, {}, {}) and machine.room in (0, machine.limit)
 
 
 def test_trap_3_ctrl_c_on_the_way_to_the_function_loses_no_permit():
@@ -24,9 +31,46 @@ def test_trap_3_ctrl_c_on_the_way_to_the_function_loses_no_permit():
     for place in interrupted_everywhere(fetch):
         places.add(place.split(":")[0])
 
-        assert (0, 0, {}) == (queue.active, queue.size, queue._holders), place
+        assert is_free(queue), place
+
+    assert {"QueueLayer.sync.<locals>.call", "holder"} <= places
+
+
+def test_trap_3_ctrl_c_on_the_way_to_a_permit_loses_none():
+    """It is the same for a call that comes in the midst of a step, and takes one itself."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+    fetch = prioritized(queue)(lambda: sys.settrace(None))
+
+    def come_at_a_step():
+        queue._machine.room = 0
+        fetch()
+
+    places = set()
+    for place in interrupted_everywhere(come_at_a_step):
+        places.add(place.split(":")[0])
+
+        assert is_free(queue), place
 
     assert {"PriorityQueue.enter", "QueueMachine.take"} <= places
+
+
+def test_trap_3_ctrl_c_where_the_last_permit_has_just_gone_loses_none():
+    """Who would pass but finds no room steps back, and waits in line as everybody else."""
+    queue = PriorityQueue(max_concurrent_requests=1, queue_size=0)
+    fetch = prioritized(queue)(lambda: None)
+    queue._machine.passing["another"] = 1
+
+    def come_too_late():
+        with pytest.raises(QueueFullError):
+            fetch()
+
+    places = set()
+    for place in interrupted_everywhere(come_too_late):
+        places.add(place.split(":")[0])
+
+        assert ({"another": 1}, 1, 0) == (queue._machine.passing, queue.active, queue.size), place
+
+    assert {"PriorityQueue.leave", "QueueMachine.grant", "PriorityQueue.enter"} <= places
 
 
 def test_ctrl_c_in_a_waiting_thread_leaves_no_waiter_behind():

@@ -16,6 +16,7 @@ class Waiter:
     def __init__(self, arrival, tier, since, *, is_job):
         self.arrival, self.tier, self.since, self.is_job = arrival, tier, since, is_job
         self.ticket = None  # None: it never had to wait
+        self.passes = False  # it holds its permit without a step
 
 
 class QueueAgainstModel(RuleBasedStateMachine):
@@ -74,13 +75,24 @@ class QueueAgainstModel(RuleBasedStateMachine):
             if is_job:
                 self.stand(waiter, None)
             else:
-                assert waiter.arrival == machine.take()
+                self.take(waiter)
                 self.running.append(waiter)
         elif machine.is_full or machine.closed or machine.draining:
             assert len(self.line) >= machine.size or machine.closed or machine.draining
         else:
             self.arrivals += 1
             self.stand(Waiter(self.arrivals, tier, self.now, is_job=is_job), None)
+
+    def take(self, waiter):
+        """Pass where there is room, every other time; take a step where not."""
+        machine = self.machine
+        waiter.passes = len(machine.passing) < machine.room and bool(waiter.arrival % 2)
+        if waiter.passes:
+            machine.passing[waiter] = next(machine.arrivals)
+
+            assert waiter.arrival == machine.passing[waiter]
+        else:
+            assert waiter.arrival == machine.take()
 
     def stand(self, waiter, place):
         waiter.since = self.now
@@ -96,12 +108,22 @@ class QueueAgainstModel(RuleBasedStateMachine):
     @rule(data=st.data(), fails=st.sampled_from([True, True, False]))
     def leave(self, data, fails):
         waiter = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
-        granted = self.machine.leave(self.now)
-        self.check_granted(granted)
+        self.give_back(waiter)
         if fails:
             self.away.append(waiter)  # a job keeps its worker meanwhile
         else:
             self.end(waiter)
+
+    def give_back(self, waiter):
+        """Let its permit go, by a step if it was given by one."""
+        machine = self.machine
+        if waiter.passes:
+            del machine.passing[waiter]
+            granted = machine.grant(self.now) if machine.waiting else []
+        else:
+            granted = machine.leave(self.now)
+        waiter.passes = False
+        self.check_granted(granted)
 
     def end(self, waiter):
         """It does not come back: a job's worker is free."""
@@ -172,6 +194,21 @@ class QueueAgainstModel(RuleBasedStateMachine):
         assert min((w.since for w in self.line), default=None) == machine.oldest()
 
     @invariant()
+    def who_may_pass_overtakes_nobody(self):
+        machine = self.machine
+        is_shut = machine.waiting or machine.paused or machine.draining or machine.closed
+
+        assert machine.room == (0 if is_shut else machine.limit - machine.taken)
+
+    @rule()
+    def adopt(self):
+        """Count one that has passed like those that took a step."""
+        for waiter in [each for each in self.running if each.passes][:1]:
+            waiter.passes = False
+
+            assert waiter.arrival == self.machine.adopt(waiter)
+
+    @invariant()
     def nobody_waits_who_could_run(self):
         machine = self.machine
         if machine.active < machine.limit and not machine.paused:
@@ -187,7 +224,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         while self.running or self.away:
             if self.running:
                 self.away.append(self.running.pop())
-                self.check_granted(machine.leave(self.now))
+                self.give_back(self.away[-1])
             self.end(self.away.pop())
 
         counts = (machine.active, machine.waiting, machine.busy_workers)
