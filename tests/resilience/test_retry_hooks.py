@@ -20,7 +20,7 @@ def test_the_hook_gets_one_record_for_each_retry(run):
     with FakeClock():
         run.decorate(decorator, failing(*errors))()
 
-    shared = {"name": "fetch", "max_retries": 4, "result": None}
+    shared = {"name": "fetch", "measured": True, "max_retries": 4, "result": None}
     first = {"attempt": 1, "delay": 1, "source": "backoff", "elapsed": 0, "reason": "transient"}
     second = {"attempt": 2, "delay": 30, "source": "server", "elapsed": 1, "reason": "rate_limit"}
     assert [
