@@ -12,7 +12,7 @@ from resilience._future import SubmittedFuture
 from resilience._waiters import holder, running_loop
 
 if TYPE_CHECKING:
-    from resilience._core.queue import Ticket
+    from resilience._core.queue_lines import Ticket
     from resilience._queue import PriorityQueue
 
 __all__ = ["CoroutineJob", "Job"]

@@ -8,7 +8,8 @@ from typing import Any
 
 from resilience import _clock, _fork
 from resilience._context import Priority, as_priority, lend_permit, place_kept
-from resilience._core.queue import QueueMachine, Ticket
+from resilience._core.queue import QueueMachine
+from resilience._core.queue_lines import Ticket
 from resilience._permit import Permit
 from resilience._queue_control import QueueControl
 from resilience._queue_jobs import QueueJobs

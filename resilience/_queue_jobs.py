@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from resilience import _clock
 from resilience._context import permit_reserved, place_kept
-from resilience._core.queue import Ticket
+from resilience._core.queue_lines import Ticket
 from resilience._queue_state import QueueState
 from resilience._switches import is_off
 from resilience._waiters import holder

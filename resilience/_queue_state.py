@@ -10,7 +10,8 @@ from functools import partial
 
 from resilience import _clock
 from resilience._context import current_priority, deadline
-from resilience._core.queue import QueueMachine, Ticket
+from resilience._core.queue import QueueMachine
+from resilience._core.queue_lines import Ticket
 from resilience._users import Users
 from resilience._waiters import Waiter, holder
 from resilience.errors import (
