@@ -12,8 +12,9 @@ from adapters._exchange import Exchange
 from adapters._json import is_list, is_object, word_or_none
 from adapters._masking import mask
 from adapters._messages import Usage
+from adapters._modalities import UNKNOWN, counted_in
 
-__all__ = ["answered_by_model", "model_of", "usage_of"]
+__all__ = ["answered_by_model", "kinds_of", "model_of", "usage_of"]
 
 _CUT = "error"  # the word of the conventions for a choice whose reason never came
 
@@ -27,6 +28,7 @@ def answered_by_model(exchange: Exchange, error: BaseException | None) -> dict[s
         "gen_ai.response.time_to_first_chunk": exchange.notes and exchange.notes.first_after,
         "gen_ai.embeddings.dimension.count": _dimensions(exchange),
         **_usage(usage_of(exchange)),
+        **_usage_by_kind(exchange),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -35,6 +37,14 @@ def usage_of(exchange: Exchange) -> Usage:
     """Return the tokens that the provider counted, as far as it has said."""
     result = exchange.notes and exchange.notes.result
     return getattr(result, "usage", None) or exchange.collected.usage
+
+
+def kinds_of(exchange: Exchange) -> dict[str, dict[str, int]]:
+    """Return the tokens of each kind, as far as the provider tells them apart."""
+    notes = exchange.notes
+    if notes is None:
+        return {}
+    return counted_in(notes.counted if notes.result is None else getattr(notes.result, "raw", None))
 
 
 def model_of(exchange: Exchange) -> str | None:
@@ -53,6 +63,15 @@ def _usage(usage: Usage) -> dict[str, int | None]:
         "gen_ai.usage.cache_read.input_tokens": usage.cached_tokens or None,
         "gen_ai.usage.cache_write.input_tokens": usage.cache_write_tokens or None,
         "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens or None,
+    }
+
+
+def _usage_by_kind(exchange: Exchange) -> dict[str, int]:
+    return {
+        f"gen_ai.usage.{kind}.{what}": count
+        for what, kinds in kinds_of(exchange).items()
+        for kind, count in kinds.items()
+        if kind != UNKNOWN
     }
 
 

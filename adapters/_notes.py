@@ -16,23 +16,24 @@ class Notes:
     """How one call went; one thread at a time writes it.
 
     Attributes:
-        started: When the call began, by the toolkit's clock.
         base_url: Where the last attempt went, or None.
         result: What an attempt gave, or None.
         first: The first event of a stream, or None.
         first_after: Seconds until the first event of a stream, or None.
         gaps: Seconds between its events.
+        counted: What the event of a stream said that reported its tokens, or None.
     """
 
-    __slots__ = ("_last", "base_url", "first", "first_after", "gaps", "result", "started")
+    __slots__ = ("_last", "base_url", "counted", "first", "first_after", "gaps", "result")
 
     def __init__(self) -> None:
-        self.started = self._last = _clock.now()
+        self._last = _clock.now()  # the beginning of the call
         self.base_url: str | None = None
         self.result: Any = None
         self.first: StreamEvent | None = None
         self.first_after: float | None = None
         self.gaps: list[float] = []
+        self.counted: Any = None
 
     def arrived(self, event: StreamEvent) -> None:
         """Take note of the moment at which an event of a stream came."""
@@ -42,3 +43,5 @@ class Notes:
             self.first, self.first_after = event, seconds
         elif len(self.gaps) < _MOST_GAPS:
             self.gaps.append(seconds)
+        if event.usage:
+            self.counted = event.raw

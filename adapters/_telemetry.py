@@ -9,20 +9,21 @@ nothing of a key ever.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from adapters._content import captured, content_of
 from adapters._exchange import Exchange
+from adapters._measured import INFERENCE, measurements
 from adapters._messages import Usage
 from adapters._model_answers import answered_by_model
 from adapters._model_requests import asked_of_model
 from adapters._notes import Notes
 from adapters._wire import place_of
 from resilience import _secrets
-from resilience.telemetry.opentelemetry import SpanDescription, emit
-from resilience.telemetry.statistics import CallStatistics, outcome_of
+from resilience.telemetry.opentelemetry import Measurement, SpanDescription, emit
+from resilience.telemetry.statistics import CallStatistics, error_type_of, outcome_of
 
 __all__ = ["count_usage", "describe_call", "operation_of"]
 
@@ -33,7 +34,6 @@ _OPERATIONS = {
     "generate": "text_completion",
     "responses": "chat",
 }
-_INFERENCE = ("chat", "generate_content", "text_completion")
 
 _DETAILS = "gen_ai.client.inference.operation.details"
 _EXCEPTION = "gen_ai.client.operation.exception"
@@ -68,7 +68,15 @@ def describe_call(base_url: str, exchange: Exchange, *, streams: bool) -> SpanDe
         attributes=attributes,
         elaborate=partial(asked_of_model, request),
         conclude=partial(conclude, exchange, attributes),
+        measure=partial(measure, exchange, attributes),
     )
+
+
+def measure(
+    exchange: Exchange, begun: Mapping[str, Any], error: BaseException | None, seconds: float
+) -> Iterator[Measurement]:
+    """Give all that a model's call is measured by."""
+    return measurements(exchange, {**begun, **_place(exchange)}, _error(error), seconds)
 
 
 def conclude(
@@ -78,12 +86,13 @@ def conclude(
     found = {**how_it_went(exchange, error), **answered_by_model(exchange, error)}
     if outcome_of(error) == "failure":
         emit(_EXCEPTION, _told(error), warns=True)
-    places = captured() if begun["gen_ai.operation.name"] in _INFERENCE else ()
+    places = captured() if begun["gen_ai.operation.name"] in INFERENCE else ()
     if not places:
         return found
     content = content_of(exchange, error)
     if "event" in places:
-        emit(_DETAILS, {**begun, **asked_of_model(exchange.request), **found, **content})
+        asked = asked_of_model(exchange.request)
+        emit(_DETAILS, {**begun, **asked, **found, **_error(error), **content})
     if "span" in places:
         found |= {name: json.dumps(value, ensure_ascii=False) for name, value in content.items()}
     return found
@@ -91,13 +100,18 @@ def conclude(
 
 def how_it_went(exchange: Exchange, _: BaseException | None) -> dict[str, Any]:
     """Return what any call knows at its end: where it went, and who served it."""
-    place = place_of(exchange.notes.base_url) if exchange.notes and exchange.notes.base_url else {}
     found = {
-        **place,
+        **_place(exchange),
         "resilience.key.name": exchange.key_name,
         "resilience.server_request_id": exchange.server_request_id,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _place(exchange: Exchange) -> dict[str, Any]:
+    """Return where the last attempt went, once there was one."""
+    notes = exchange.notes
+    return {} if notes is None or notes.base_url is None else place_of(notes.base_url)
 
 
 def operation_of(exchange: Exchange) -> str:
@@ -120,6 +134,12 @@ def count_usage(statistics: CallStatistics | None, exchange: Exchange, usage: Us
                 cache_write_tokens=usage.cache_write_tokens,
                 reasoning_tokens=usage.reasoning_tokens,
             )
+
+
+def _error(error: BaseException | None) -> dict[str, str]:
+    if error is None or outcome_of(error) == "cancelled":
+        return {}
+    return {"error.type": error_type_of(error)}
 
 
 def _told(error: BaseException | None) -> dict[str, str]:

@@ -19,6 +19,8 @@ from adapters.errors import (
     InvalidResponseError,
     RequestTimeoutError,
 )
+from resilience import _clock
+from resilience.telemetry.instruments import is_metering, record
 from resilience.telemetry.opentelemetry import begin_request, is_tracing
 from resilience.telemetry.statistics import outcome_of
 
@@ -74,33 +76,37 @@ class Sent:
         pass
 
 
-class _Traced(Sent):
-    """One that has a span."""
+class _Seen(Sent):
+    """One that has a span, or is measured, or both."""
 
-    __slots__ = ("_seen", "_span")
+    __slots__ = ("_begun", "_known", "_span", "_status")
 
     def __init__(self, exchange: Exchange, outgoing: dict[str, Any]) -> None:
-        method = outgoing["method"]
-        attributes = {
-            "http.request.method": method,
-            **place_of(outgoing["base_url"]),
-            "url.full": shown_url(outgoing["base_url"], outgoing["path"], exchange.forms),
-        }
+        super().__init__(outgoing)
+        self._status = 0
+        self._known = {"http.request.method": outgoing["method"], **place_of(outgoing["base_url"])}
+        self._span = self._begin_span(exchange) if is_tracing() else None
+        self._begun = _clock.now()
+
+    def _begin_span(self, exchange: Exchange) -> RequestSpan:
+        outgoing, forms = self.outgoing, exchange.forms
+        url = shown_url(outgoing["base_url"], outgoing["path"], forms)
+        attributes = {**self._known, "url.full": url}
         if exchange.attempts > 1:
             attributes["http.request.resend_count"] = exchange.attempts - 1
-        self._seen: dict[str, Any] = {}
-        self._span: RequestSpan = begin_request(method, attributes)
+        span = begin_request(outgoing["method"], attributes)
         # What a caller has set himself wins.
-        headers = merged_headers(self._span.headers(), outgoing["headers"])
-        super().__init__({**outgoing, "headers": headers})
+        headers = merged_headers(span.headers(), outgoing["headers"])
+        self.outgoing = {**outgoing, "headers": headers}
+        return span
 
     def sending(self) -> AbstractContextManager[None]:
-        return self._span.sending()
+        return nullcontext() if self._span is None else self._span.sending()
 
     def answered(self, incoming: Any) -> None:
-        self._seen["http.response.status_code"] = incoming.status
+        self._status = self._known["http.response.status_code"] = incoming.status
         if incoming.http_version:
-            self._seen["network.protocol.version"] = incoming.http_version
+            self._known["network.protocol.version"] = incoming.http_version
 
     def __exit__(
         self,
@@ -108,17 +114,22 @@ class _Traced(Sent):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        status = self._seen.get("http.response.status_code", 0)
-        if status >= _FAILED:
-            self._seen["error.type"] = str(status)
-        elif _is_broken(error, has_answer=status > 0):
-            self._seen["error.type"] = type(error).__qualname__
-        self._span.end(self._seen)
+        seconds = max(0.0, _clock.now() - self._begun)
+        if self._status >= _FAILED:
+            self._known["error.type"] = str(self._status)
+        elif _is_broken(error, has_answer=self._status > 0):
+            self._known["error.type"] = type(error).__qualname__
+        example = None
+        if self._span is not None:
+            seconds = self._span.end(self._known) or seconds
+            example = self._span.example
+        record("http.client.request.duration", seconds, self._known, example)
 
 
 def on_the_wire(exchange: Exchange, outgoing: dict[str, Any]) -> Sent:
     """Begin a request: enter what is returned until its answer has been read, or given up."""
-    return _Traced(exchange, outgoing) if is_tracing() else Sent(outgoing)
+    is_seen = exchange.notes is not None and (is_tracing() or is_metering())
+    return _Seen(exchange, outgoing) if is_seen else Sent(outgoing)
 
 
 def place_of(base_url: str) -> dict[str, Any]:

@@ -62,6 +62,11 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("gen_ai.usage.cache_read.input_tokens", "int", "the part that a cache served"),
     Attribute("gen_ai.usage.cache_write.input_tokens", "int", "the part written to a cache"),
     Attribute("gen_ai.usage.reasoning.output_tokens", "int", "the part spent on reasoning"),
+    *(
+        Attribute(f"gen_ai.usage.{kind}.{what}", "int", "as far as they are told apart")
+        for kind in ("text", "image", "audio")
+        for what in ("input_tokens", "output_tokens", "cache_read.input_tokens")
+    ),
     Attribute("gen_ai.input.messages", "str", "content, only on request; JSON"),
     Attribute("gen_ai.output.messages", "str", "content, only on request; JSON"),
     Attribute("gen_ai.system_instructions", "str", "content, only on request; JSON"),

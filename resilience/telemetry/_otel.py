@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from functools import lru_cache
@@ -20,7 +19,6 @@ from opentelemetry.trace import (
     TracerProvider,
 )
 
-from resilience._secrets import log_failure, shown
 from resilience.telemetry.events import (
     Event,
     KeyRested,
@@ -29,20 +27,19 @@ from resilience.telemetry.events import (
     RetryScheduled,
     Transition,
 )
+from resilience.telemetry.opentelemetry import is_logging
 from resilience.telemetry.statistics import error_type_of, outcome_of
 
 if TYPE_CHECKING:
     from resilience.telemetry.opentelemetry import SpanDescription
 
-__all__ = ["CallSpan", "add_event", "annotate", "tracer"]
-
-_logger = logging.getLogger("resilience.telemetry")
+__all__ = ["CallSpan", "SpanContext", "add_event", "annotate", "duration_of", "tracer"]
 
 
 class CallSpan:
     """The span of one logical call: current from now until `leave`, open until `end`."""
 
-    __slots__ = ("_conclude", "_here", "_span", "_token")
+    __slots__ = ("_described", "_here", "_span", "_token")
 
     def __init__(self, description: SpanDescription) -> None:
         kind = SpanKind.CLIENT if description.is_client else SpanKind.INTERNAL
@@ -51,9 +48,9 @@ class CallSpan:
         self._span: Span = tracer().start_span(
             description.name, kind=kind, attributes=attributes, links=links
         )
-        self._conclude = description.conclude
+        self._described = description
         if description.elaborate is not None and self._span.is_recording():
-            self._add(description.elaborate)
+            self._span.set_attributes(description.elaborated())
         self._here = trace.set_span_in_context(self._span)
         self._token: Any = context.attach(self._here)
 
@@ -77,10 +74,14 @@ class CallSpan:
         finally:
             context.detach(token)
 
-    def end(self, error: BaseException | None) -> None:
-        """Leave and end the span; only a failure is an error, cancellation and refusal are not."""
-        if self._conclude is not None and self._span.is_recording():
-            self._add(self._conclude, error)
+    def end(self, error: BaseException | None) -> float | None:
+        """Leave and end the span; only a failure is an error, cancellation and refusal are not.
+
+        Returns:
+            The seconds between its beginning and its end, where somebody records it.
+        """
+        if self._described.conclude is not None and (self._span.is_recording() or is_logging()):
+            self._span.set_attributes(self._described.concluded(error))
         if self._token is not None:
             self.leave()
         outcome = outcome_of(error)
@@ -90,13 +91,13 @@ class CallSpan:
         if outcome == "failure":
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
+        return duration_of(self._span)
 
-    def _add(self, make: Callable[..., Mapping[str, Any]], *given: Any) -> None:
-        """Add attributes; whatever goes wrong in making them, the call goes on."""
-        try:
-            self._span.set_attributes(make(*given))
-        except Exception as error:  # noqa: BLE001 - it reads what strangers have sent
-            log_failure(_logger, f"{shown(make)} failed: the span goes without", error)
+
+def duration_of(span: Span) -> float | None:
+    """Return the seconds of a span that has ended; the API alone has no way to ask."""
+    begun, ended = (getattr(span, name, None) for name in ("start_time", "end_time"))
+    return None if begun is None or ended is None else max(0, ended - begun) / 1e9
 
 
 def _links_to(contexts: Sequence[Context]) -> list[Link]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from opentelemetry import context, propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
 
-from resilience.telemetry._otel import tracer
+from resilience.telemetry._otel import duration_of, tracer
 
 __all__ = ["RequestSpan"]
 
@@ -56,9 +56,20 @@ class RequestSpan:
         finally:
             context.detach(token)
 
-    def end(self, attributes: Mapping[str, Any]) -> None:
-        """End it; one with an `error.type` has failed."""
+    @property
+    def example(self) -> SpanContext | None:
+        """What a measurement may point to as an example; None where nobody records the span."""
+        here = self._span.get_span_context()
+        return here if here.trace_flags.sampled else None
+
+    def end(self, attributes: Mapping[str, Any]) -> float | None:
+        """End it; one with an `error.type` has failed.
+
+        Returns:
+            The seconds between its beginning and its end, where somebody records it.
+        """
         self._span.set_attributes(attributes)
         if "error.type" in attributes:
             self._span.set_status(StatusCode.ERROR)
         self._span.end()
+        return duration_of(self._span)

@@ -16,7 +16,12 @@ from resilience._warnings import warn
 from resilience.errors import RefusedError
 from resilience.telemetry.events import CallFinished, Refused, publish
 from resilience.telemetry.instruments import meters
-from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_tracing
+from resilience.telemetry.opentelemetry import (
+    SpanDescription,
+    begin_span,
+    is_logging,
+    is_tracing,
+)
 from resilience.telemetry.statistics import FOLD_AT, CallStatistics, error_type_of, outcome_of
 
 if TYPE_CHECKING:
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
     from resilience._site import Site
     from resilience._streams import Opened
-    from resilience.telemetry._otel import CallSpan
+    from resilience.telemetry._otel import CallSpan, SpanContext
     from resilience.telemetry._otel_instruments import Meters
 
 __all__ = ["Observed", "OpenCall", "Recorder", "observe_async", "observe_sync"]
@@ -46,18 +51,13 @@ class Recorder:
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observed | None:
         """Return what OpenTelemetry sees of a call that begins; None where no SDK is set up."""
-        span = self._begin_span(args, kwargs) if is_tracing() else None
-        found = meters()
-        if found is None:
-            return None if span is None else Observed(span, None, None)
-        return Observed(span, found, found.active(self._site.name))
-
-    def _begin_span(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallSpan:
-        """Return the span of a call, as the current one."""
-        describe = self._site.describe_span
-        if describe is None:
-            return begin_span(SpanDescription(name=self._site.name))
-        return begin_span(describe(*args, **kwargs))
+        traces, found, describe = is_tracing(), meters(), self._site.describe_span
+        if found is None and not traces and (describe is None or not is_logging()):
+            return None
+        described = None if describe is None else describe(*args, **kwargs)
+        span = begin_span(described or SpanDescription(name=self._site.name)) if traces else None
+        active = None if found is None else found.active(self._site.name)
+        return Observed(span, found, active, described)
 
     def finish(
         self, observed: Observed | None, started: float, error: BaseException | None
@@ -88,8 +88,8 @@ class Recorder:
                     exception=error,
                 )
             )
-        if observed is not None and observed.span is not None:
-            observed.span.end(error)
+        if observed is not None:
+            observed.end(error, seconds, measures=self._site.measures)
 
     def _measure(self, observed: Observed, seconds: float, error: BaseException | None) -> None:
         """Measure a call that has ended, unless its metrics were turned off meanwhile."""
@@ -97,8 +97,7 @@ class Recorder:
         if found is None or not self._site.measures:
             return
         attributes = self._succeeded if error is None else self._attributes_of(error)
-        example = None if observed.span is None else observed.span.example
-        found.record("resilience.call.duration", seconds, attributes, example)
+        found.record("resilience.call.duration", seconds, attributes, observed.example)
 
     def _attributes_of(self, error: BaseException) -> dict[str, str]:
         attributes = {"resilience.name": self._site.name, "resilience.outcome": outcome_of(error)}
@@ -145,13 +144,18 @@ class Observed:
         meters: What measures it, or None without metrics.
     """
 
-    __slots__ = ("_active", "meters", "span")
+    __slots__ = ("_active", "_described", "meters", "span")
 
     def __init__(
-        self, span: CallSpan | None, meters: Meters | None, active: set[object] | None
+        self,
+        span: CallSpan | None,
+        meters: Meters | None,
+        active: set[object] | None,
+        described: SpanDescription | None,
     ) -> None:
         self.span = span
         self.meters = meters
+        self._described = described
         self._active = active
         if meters is not None and active is not None:
             meters.relieve()
@@ -162,6 +166,23 @@ class Observed:
         if self._active is not None:
             self._active.discard(self)
         return self.meters
+
+    @property
+    def example(self) -> SpanContext | None:
+        """What its measurements point to, or None."""
+        return None if self.span is None else self.span.example
+
+    def end(self, error: BaseException | None, seconds: float, *, measures: bool) -> None:
+        """End its span, and measure it as whoever has described it wants."""
+        ended = None if self.span is None else self.span.end(error)
+        described, found = self._described, self.meters if measures else None
+        if described is None:
+            return
+        if self.span is None and is_logging():
+            described.concluded(error)
+        if found is not None:
+            for each in described.measured(error, seconds if ended is None else ended):
+                found.record(*each, self.example)
 
 
 class OpenCall:

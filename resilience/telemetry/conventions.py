@@ -229,7 +229,7 @@ LOG_EVENTS: tuple[SpanEvent, ...] = (
         "a call of a model ended, where content is wanted in events; INFO",
         (*_MODEL_CALL, *_PLACE, "resilience.request_id"),
         (
-            *(_KEY, "resilience.server_request_id"),
+            *(_KEY, _ERROR, "resilience.server_request_id"),
             *(each.name for each in ATTRIBUTES if _is_of_a_model(each.name)),
         ),
     ),

@@ -27,6 +27,7 @@ from resilience.telemetry.events import (
 from resilience.telemetry.statistics import error_type_of
 
 if TYPE_CHECKING:
+    from resilience.telemetry._otel import SpanContext
     from resilience.telemetry._otel_instruments import Meters
 
 __all__ = ["Attributes", "is_metering", "listen", "meters", "record"]
@@ -82,14 +83,16 @@ def meters() -> Meters | None:
     return made if known is provider else _maker.make(provider)
 
 
-def record(metric: str, value: float, attributes: Attributes) -> None:
+def record(
+    metric: str, value: float, attributes: Attributes, example: SpanContext | None = None
+) -> None:
     """Measure a value, or count so many more, by the name of a metric in `conventions`.
 
     It costs next to nothing without a provider, and never raises. Thread-safe.
     """
     found = meters()
     if found is not None:
-        found.record(metric, value, attributes)
+        found.record(metric, value, attributes, example)
 
 
 def listen() -> None:

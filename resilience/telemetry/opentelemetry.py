@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from resilience._secrets import log_failure
 from resilience.telemetry.events import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from resilience.telemetry._otel_http import RequestSpan
 
 __all__ = [
+    "Measurement",
     "SpanDescription",
     "annotate",
     "begin_request",
@@ -41,6 +42,9 @@ __all__ = [
     "is_tracing",
     "listen",
 ]
+
+_T = TypeVar("_T")
+Measurement = tuple[str, float, Mapping[str, Any]]
 
 _LOGS = "opentelemetry._logs._internal"  # where the API keeps the provider of the program
 _logger = logging.getLogger("resilience.telemetry")
@@ -56,7 +60,10 @@ class SpanDescription:
         attributes: What stands on it from the beginning.
         linked: Contexts to the current spans of which it is linked.
         elaborate: Returns more attributes, asked for only where the span is recorded.
-        conclude: Returns those that are known at the end, from what the call raised, or None.
+        conclude: Returns those that are known at the end, from what the call raised, or None;
+            asked for as well where there is no span but a logger provider.
+        measure: Returns metric, value and attributes of all that the call is to be measured by
+            beside what every call is, from what it raised and the seconds that it took.
     """
 
     name: str
@@ -65,6 +72,31 @@ class SpanDescription:
     linked: Sequence[Context] = ()
     elaborate: Callable[[], Mapping[str, Any]] | None = None
     conclude: Callable[[BaseException | None], Mapping[str, Any]] | None = None
+    measure: Callable[[BaseException | None, float], Iterable[Measurement]] | None = None
+
+    def elaborated(self) -> Mapping[str, Any]:
+        """Return the further attributes; whatever goes wrong, the call goes on."""
+        return {} if self.elaborate is None else _quietly(self.elaborate, {})
+
+    def concluded(self, error: BaseException | None) -> Mapping[str, Any]:
+        """Return the last attributes; whatever goes wrong, the call goes on."""
+        return {} if self.conclude is None else _quietly(partial(self.conclude, error), {})
+
+    def measured(self, error: BaseException | None, seconds: float) -> Sequence[Measurement]:
+        """Return what to measure; whatever goes wrong, the call goes on."""
+        measure = self.measure
+        if measure is None:
+            return ()
+        return _quietly(lambda: list(measure(error, seconds)), [])
+
+
+def _quietly(make: Callable[[], _T], instead: _T) -> _T:
+    """Return what is made, or something else where that fails: it reads what strangers sent."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - a bug of ours must not become one of the program
+        log_failure(_logger, "a call was not described, it goes on", error)
+        return instead
 
 
 def is_tracing() -> bool:
