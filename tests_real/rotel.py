@@ -84,10 +84,6 @@ class Rotel:
         """Where it takes this protocol."""
         return self.grpc if protocol == "grpc" else self.http
 
-    def printed(self) -> Printed:
-        """What it has got so far."""
-        return read(self.log.read_text())
-
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Rotel]:

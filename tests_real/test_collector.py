@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,8 @@ from tests_real import rotel
 from tests_real.rotel import Printed, PrintedMetric, PrintedSpan
 from tests_real.servers import FOLDER
 
+PAGE = FOLDER.parent / "docs" / "how-to" / "send-to-a-collector.md"
+EXCERPT = re.compile(r"<!-- a collector printed this -->\n```text\n(.+?)```", re.DOTALL)
 OURS = {each.name: each for each in conventions.METRICS}
 
 
@@ -26,6 +29,7 @@ class Run:
     """A run of `programs/shop.py`: what it counted, and what the collector printed of it."""
 
     stats: dict[str, dict[str, Any]]
+    text: str
     printed: Printed
 
     def span(self, name: str) -> PrintedSpan:
@@ -73,7 +77,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             timeout=60,
         )
         assert (0, "") == (done.returncode, done.stderr)
-        yield Run(json.loads(done.stdout), collector.printed())
+        text = collector.log.read_text()
+        yield Run(json.loads(done.stdout), text, rotel.read(text))
 
 
 def test_what_comes_is_of_the_service(run: Run):
@@ -192,10 +197,16 @@ def test_gauges_say_how_it_is_at_the_end(run: Run):
     assert 5 == run.total("resilience.key.leases", pool="shop")
 
 
+@pytest.mark.parametrize("excerpt", EXCERPT.findall(PAGE.read_text()))
+def test_the_documentation_shows_what_was_printed(run: Run, excerpt: str):
+    """Line by line, but for ids, times and ports."""
+    printed = "\n".join(line.rstrip() for line in run.text.splitlines())
+
+    assert re.search(re.escape(excerpt.strip("\n")).replace("…", ".+"), printed)
+
+
 def test_nothing_secret_is_printed(run: Run):
     """Neither a key of the pool, nor one of the client."""
-    text = repr(run.printed)
-
-    assert "made-up-" not in text
-    assert "sk-" not in text
-    assert "Say hello" not in text
+    assert "made-up-" not in run.text
+    assert "sk-" not in run.text
+    assert "Say hello" not in run.text
