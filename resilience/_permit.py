@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from resilience._switches import is_off
 from resilience._waiters import holder
+from resilience.telemetry.instruments import meters
 
 if TYPE_CHECKING:
     from resilience._context import Priority
@@ -29,6 +30,7 @@ class Permit:
 
     def __enter__(self) -> Self:
         me = holder()
+        meters()  # a queue that is used alone shows from its first use on
         arrival = None if is_off("prioritized") else self._queue.enter(me, self._priority)
         self._held.append((me, arrival))
         return self
@@ -40,6 +42,7 @@ class Permit:
 
     async def __aenter__(self) -> Self:
         me = holder()
+        meters()
         passes = is_off("prioritized")
         arrival = None if passes else await self._queue.enter_async(me, self._priority)
         self._held.append((me, arrival))

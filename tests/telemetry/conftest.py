@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,6 +89,7 @@ class Metrics:
 @pytest.fixture
 def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
     """The metrics of a provider that is the program's for the time of this test."""
+    gc.collect()  # the queues and circuits of other tests
     found = Metrics()
     # The public setter works once in a process, and for good.
     monkeypatch.setattr(metrics_api, "_METER_PROVIDER", found.provider)

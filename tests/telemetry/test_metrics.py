@@ -6,18 +6,15 @@ import asyncio
 
 import pytest
 
-from resilience import (
-    CircuitOpenError,
-    circuit_breaker,
-    retry,
-)
+from resilience import CircuitOpenError, batched, circuit_breaker, prioritized, retry
 from resilience.testing import FakeClock
+from tests.support.decorators import pool_of
 from tests.support.faults import HttpError, failing
+from tests.support.keys import KeyServer, rejected, throttled
 
 
 def test_a_call_is_measured_by_its_outcome(run, metrics):
     """How long it took, retries included; what failed and what was refused says of what type."""
-    clock = FakeClock()
     fetch = run.decorate(
         retry(name="fetch", max_retries=1, jitter=0),
         failing("fine", OSError, "fine", *[ValueError] * 2),
@@ -25,7 +22,7 @@ def test_a_call_is_measured_by_its_outcome(run, metrics):
     guarded = run.decorate(circuit_breaker(name="guarded"), failing())
     guarded.circuit_breaker.open()
     cancelled = run.decorate(retry(name="cancelled"), failing(asyncio.CancelledError))
-    with clock:
+    with FakeClock():
         fetch()
         fetch()
         for call, error in (
@@ -63,3 +60,129 @@ def test_retries_are_counted_and_their_waits_measured(run, metrics):
     assert {("fetch", "backoff"): (2, 5), ("fetch", "server"): (1, 7)} == metrics.points(
         "retry.delay"
     )
+
+
+def test_waiting_for_a_key_repeats_nothing(run, metrics):
+    """Nothing was sent that could be sent again; the wait is one of the retry all the same."""
+    pool = pool_of("a")
+    fetch = run.decorate(
+        lambda f: retry(name="fetch", jitter=0)(pool.inject("key")(f)), KeyServer().answer
+    )
+    with FakeClock():
+        with pytest.raises(HttpError), pool.lease():
+            raise throttled(5)
+        fetch()
+
+    assert {} == metrics.points("retry.attempts")
+    assert [(1, 5)] == list(metrics.points("retry.delay").values())
+
+
+def test_circuits(run, metrics):
+    """Each change is counted, and the state is a number: 0 closed, 1 half-open, 2 open."""
+    fetch = run.decorate(
+        circuit_breaker(failure_threshold=1, reset_timeout=10, name="circuit"),
+        failing("fine", OSError),
+    )
+    states = []
+
+    def look():
+        states.append(metrics.points("circuit_breaker.state")["circuit",])
+
+    with FakeClock() as clock:
+        fetch()
+        look()
+        with pytest.raises(OSError, match="scripted"):
+            fetch()
+        look()
+        clock.advance(10)
+        look()
+        fetch()
+        look()
+        fetch.circuit_breaker.disable()
+        look()
+
+    assert [0, 2, 1, 0, 3] == states
+    assert {
+        ("CLOSED", "circuit", "OPEN"): 1,
+        ("OPEN", "circuit", "HALF-OPEN"): 1,
+        ("HALF-OPEN", "circuit", "CLOSED"): 1,
+        ("CLOSED", "circuit", "DISABLED"): 1,
+    } == metrics.points("circuit_breaker.transitions")
+
+
+def test_queues(run, metrics):
+    """Who waits by priority, who holds a permit, how many there are, and how long it took."""
+    gate = run.gate()
+
+    @run.drive
+    @prioritized(max_concurrent_requests=1, name="line")
+    @run.steps
+    def fetch():
+        yield gate.wait()
+
+    with FakeClock(autojump=False) as clock:
+        first = run.start(fetch)
+        run.until(lambda: 1 == gate.arrived)
+        others = [run.start(fetch, priority=tier) for tier in (0, 2, 2)]
+        run.until(lambda: 3 == fetch.queue.size)
+        waiting, active = metrics.points("queue.size"), metrics.points("queue.active")
+        clock.advance(2.5)
+        gate.open()
+        for call in (first, *others):
+            call.result()
+    for call in (first, *others):
+        call.result()
+
+    assert {("line", 0): 1, ("line", 1): 0, ("line", 2): 2} == waiting
+    assert {("line",): 1} == active == metrics.points("queue.limit")
+    assert {("line", 0): (1, 2.5), ("line", 2): (2, 5)} == metrics.points("queue.wait")
+    assert {("line",): 0} == metrics.points("queue.active")
+
+
+def test_batches(run, metrics):
+    """How many items each had, why it went, and how long the oldest had waited."""
+    fetch = batched(max_batch_size=2, batch_timeout=60, name="fetch")(run.function(list))
+    run.call(fetch.map, range(3))
+
+    assert {("size", "fetch"): (1, 2), ("explicit", "fetch"): (1, 1)} == metrics.points(
+        "batch.size"
+    )
+    assert 2 == metrics.points("batch.wait")["fetch",][0]
+    assert {("fetch", "success"): 3} == {
+        key: count for key, (count, _) in metrics.points("call.duration").items()
+    }
+
+
+def test_keys(run, metrics):
+    """Each lease of each entry, each rest with its reason, and how many are ready."""
+    server = KeyServer(a=[throttled(20)], b=[rejected()])
+    pool = pool_of("abc", name="service")
+    fetch = run.decorate(lambda f: retry(pool.inject("key")(f)), server.answer)
+    with FakeClock() as clock:
+        fetch()
+        fetch()
+        ready = metrics.points("key.available")["service",]
+        clock.advance(20)
+
+        assert 2 == metrics.points("key.available")["service",]
+    assert 1 == ready
+    assert {("a", "service"): 1, ("b", "service"): 1, ("c", "service"): 2} == metrics.points(
+        "key.leases"
+    )
+    assert {("a", "service", "rate_limit"): 1, ("b", "service", "key"): 1} == metrics.points(
+        "key.cooldowns"
+    )
+
+
+def test_refusals_are_counted_once_where_they_happen(run, metrics):
+    """By the name of who refused; each decorated caller has its own outcome."""
+    inner = run.decorate(circuit_breaker(name="inner"), failing())
+    inner.circuit_breaker.open()
+    outer = run.drive(retry(name="outer")(run.steps(lambda: (yield inner.function()))))
+    with pytest.raises(CircuitOpenError):
+        outer()
+
+    assert {("inner", "circuit_open"): 1} == metrics.points("refused")
+    assert {"inner": 1, "outer": 1} == {
+        name: count for (_, name, _), (count, _) in metrics.points("call.duration").items()
+    }
