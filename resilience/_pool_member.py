@@ -104,7 +104,7 @@ class Member:
         breaker: The circuit of its server, or None.
     """
 
-    __slots__ = ("__weakref__", "breaker", "entry", "own", "queue", "secret", "statistics")
+    __slots__ = ("breaker", "entry", "own", "queue", "secret", "statistics")
 
     def __init__(self, entry: Entry, secret: Secret, own: dict[str, Any]) -> None:
         self.entry = entry

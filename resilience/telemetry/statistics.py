@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -86,7 +85,7 @@ class CallStatistics:
         self.due = _NEVER  # so the first call begins the timeline
         self._is_moving = False
         self._totals = Totals()
-        self._live: dict[str, weakref.WeakMethod[Live]] = {}
+        self._live: dict[str, Live] = {}
 
     @property
     def counts(self) -> bool:
@@ -162,11 +161,8 @@ class CallStatistics:
             self._totals.counts["cooldowns"] += 1
 
     def watch(self, layer: str, live: Live) -> None:
-        """Ask `live` for current values (queue size, circuit state) whenever somebody looks.
-
-        It is a method, of an object that this keeps no longer than its function does.
-        """
-        self._live[layer] = weakref.WeakMethod(live)
+        """Ask `live` for current values (queue size, circuit state) whenever somebody looks."""
+        self._live[layer] = live
 
     def reset(self) -> None:
         """Forget everything that was counted."""
@@ -184,10 +180,8 @@ class CallStatistics:
                 self._turn(_clock.now(), counters)
             totals = Totals()
             totals.add(self._totals)
-        for each in tuple(self._live.values()):
-            live = each()
-            if live is not None:
-                totals.live.update(live())
+        for live in tuple(self._live.values()):
+            totals.live.update(live())
         return totals
 
     def _keep_time(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from resilience import _fork
 
 __all__ = ["Metrics", "Spans"]
 
@@ -88,8 +89,13 @@ class Metrics:
 
 @pytest.fixture
 def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
-    """The metrics of a provider that is the program's for the time of this test."""
-    gc.collect()  # the queues and circuits of other tests
+    """The metrics of a provider that is the program's for the time of this test.
+
+    Gauges show what is made from now on, not what other tests have left alive.
+    """
+    living = _fork.living
+    old = {id(each): each for each in living()}
+    monkeypatch.setattr(_fork, "living", lambda: [each for each in living() if id(each) not in old])
     found = Metrics()
     # The public setter works once in a process, and for good.
     monkeypatch.setattr(metrics_api, "_METER_PROVIDER", found.provider)

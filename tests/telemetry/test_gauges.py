@@ -17,7 +17,6 @@ from resilience import (
     resilient,
     retry,
 )
-from resilience.telemetry.gauges import readings_of
 from resilience.testing import no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import failing
@@ -29,20 +28,8 @@ NOW = {"active", "available", "limit", "size", "state"}  # what is read, not cou
 
 @pytest.fixture
 def shown(metrics):
-    """The values of a gauge by name, but for what other tests have left alive."""
-    gauges = (STATE, "queue.limit", "queue.active", "key.available")
-    elsewhere = {name for gauge in gauges for (name,) in names_of(gauge)}
-
-    def look(gauge):
-        points = metrics.points(gauge)
-        return {name: value for (name,), value in points.items() if name not in elsewhere}
-
-    return look
-
-
-def names_of(gauge):
-    """The names that would show now."""
-    return [tuple(attributes.values()) for attributes, _ in readings_of(f"resilience.{gauge}")]
+    """The values of a gauge by name."""
+    return lambda gauge: {name: value for (name,), value in metrics.points(gauge).items()}
 
 
 def test_what_is_shared_shows_once(run, metrics, shown):
@@ -100,17 +87,20 @@ def test_the_first_use_may_be_of_anything(shown, alone):
 
 
 def test_what_is_gone_shows_no_more(run, metrics, shown):
-    """Neither an object nor what belongs to a function outlives its last user."""
-    breaker = CircuitBreaker(name="service")
-    fetch = run.decorate(resilient(keys=pool_of("a", name="pool"), name="fetch"), lambda api_key: 1)
-    fetch()
-    before = {gauge: shown(gauge) for gauge in (STATE, "queue.limit", "key.available")}
-    del breaker, fetch
+    """An object is not kept alive; those of a function last, as its statistics do."""
+    breaker, pool = CircuitBreaker(name="service"), pool_of("a", name="pool")
+    lease(run, pool)
+    functions = [run.decorate(resilient(name="fetch"), failing())]
+    functions[0]()
+    gauges = (STATE, "queue.limit", "key.available")
+    before = [shown(gauge) for gauge in gauges]
+    del breaker, pool
+    functions[0] = run.decorate(retry(name="fetch"), failing())
+    functions[0]()
     gc.collect()
 
-    assert {"service", "fetch"} == set(before[STATE])
-    assert [{"fetch": 5}, {"pool": 1}] == [before["queue.limit"], before["key.available"]]
-    assert [{}] * 3 == [shown(gauge) for gauge in before]
+    assert [{"service": 0, "fetch": 0}, {"fetch": 5}, {"pool": 1}] == before
+    assert [{"fetch": 0}, {"fetch": 5}, {}] == [shown(gauge) for gauge in gauges]
 
 
 def test_each_key_of_a_breaker_shows(run, metrics, shown):
