@@ -14,7 +14,7 @@ from resilience._context import deadlines
 from resilience._marks import mark, marked
 from resilience._warnings import warn
 from resilience.errors import RefusedError
-from resilience.telemetry.events import CallFinished, Refused, publish
+from resilience.telemetry.events import CallFinished, Refused, is_wanted, publish
 from resilience.telemetry.instruments import meters
 from resilience.telemetry.opentelemetry import (
     SpanDescription,
@@ -74,10 +74,10 @@ class Recorder:
             statistics.succeeded(seconds)
         else:
             statistics.ended(error, seconds)
-            if not self._site.retries and outcome_of(error) == "failure":
-                statistics.attempt_failed(error, retried=False)
             if isinstance(error, RefusedError):
                 self._publish_refusal(error)
+            elif not self._site.retries and outcome_of(error) == "failure":
+                statistics.attempt_failed(error, retried=False)
         if CallFinished.listeners:
             publish(
                 CallFinished(
@@ -115,7 +115,7 @@ class Recorder:
 
     def _publish_refusal(self, error: RefusedError) -> None:
         """Publish it once, where it happened: it passes through every decorated caller."""
-        if not marked(error, "published"):
+        if is_wanted(Refused) and not marked(error, "published"):
             mark(error, "published", True)  # noqa: FBT003 - a mark has one value
             refused = Refused(
                 name=error.name,
