@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -21,7 +22,23 @@ from tests_real.servers import FOLDER
 
 PAGE = FOLDER.parent / "docs" / "how-to" / "send-to-a-collector.md"
 EXCERPT = re.compile(r"<!-- a collector printed this -->\n```text\n(.+?)```", re.DOTALL)
-OURS = {each.name: each for each in conventions.METRICS}
+TOKENS = "gen_ai.client.inference.usage"
+MUST_BE_THERE = {
+    "gen_ai.client.inference.duration",
+    "gen_ai.client.inference.time_to_first_chunk",
+    "http.client.request.duration",
+    "resilience.call.active",
+    "resilience.call.duration",
+    "resilience.circuit_breaker.state",
+    "resilience.circuit_breaker.transitions",
+    "resilience.key.available",
+    "resilience.key.cooldowns",
+    "resilience.key.leases",
+    "resilience.queue.limit",
+    "resilience.refused",
+    "resilience.retry.attempts",
+    "resilience.retry.delay",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ class Run:
 
     def total(self, metric: str, **attributes: str) -> float:
         """The sum of the values, or of the counts, of all points with these attributes."""
-        wanted = {f"resilience.{name}": value for name, value in attributes.items()}
+        wanted = {f"resilience.{each}": value for each, value in attributes.items()}
         (found,) = [each for each in self.printed.metrics if each.name == metric]
         return sum(
             point.count or point.value
@@ -139,27 +156,16 @@ def test_the_call_of_a_model_has_a_child_for_each_request(run: Run):
 
 def test_every_metric_is_the_one_that_is_defined(run: Run):
     """Name, kind, unit, description and attributes; what a run can show of all of them is there."""
-    found = [each for each in run.printed.metrics if each.name.startswith("resilience.")]
-    assert set() == {each.name for each in found} - set(OURS)
-    assert {
-        "resilience.call.duration",
-        "resilience.call.active",
-        "resilience.retry.attempts",
-        "resilience.retry.delay",
-        "resilience.circuit_breaker.state",
-        "resilience.circuit_breaker.transitions",
-        "resilience.queue.limit",
-        "resilience.refused",
-        "resilience.key.leases",
-        "resilience.key.available",
-    } <= {each.name for each in found}
+    found = [each for each in run.printed.metrics if each.scope == conventions.SCOPE]
+    assert set() == {each.name for each in found} - set(conventions.ALL_METRICS)
+    assert set() == MUST_BE_THERE - {each.name for each in found}
     for metric in found:
         assert_as_defined(metric)
 
 
 def assert_as_defined(metric: PrintedMetric) -> None:
     """Compare a metric that was printed with its definition."""
-    definition = OURS[metric.name]
+    definition = conventions.ALL_METRICS[metric.name]
     assert definition.unit == metric.unit, metric.name
     assert definition.description == metric.description, metric.name
     assert definition.kind == metric.kind, metric.name
@@ -189,6 +195,21 @@ def test_the_metrics_count_what_the_statistics_count(run: Run, name: str):
     assert 0 == run.total("resilience.call.active", name=name)
 
 
+def test_the_tokens_are_those_that_the_statistics_count(run: Run):
+    """Of all calls together, input and output."""
+    stats = run.stats["openai"]
+
+    assert stats["input_tokens"] == run.total(f"{TOKENS}.input_tokens") > 0
+    assert stats["output_tokens"] == run.total(f"{TOKENS}.output_tokens") > 0
+
+
+def test_each_request_on_the_wire_is_measured(run: Run):
+    """As many as there are spans of requests."""
+    spans = [span for span in run.printed.spans if "http.request.method" in span.attributes]
+
+    assert 5 == len(spans) == run.total("http.client.request.duration")
+
+
 def test_gauges_say_how_it_is_at_the_end(run: Run):
     """The circuit that opened, the limit of the queue, the keys that are left."""
     assert 2 == run.total("resilience.circuit_breaker.state", name="stock")
@@ -199,10 +220,17 @@ def test_gauges_say_how_it_is_at_the_end(run: Run):
 
 @pytest.mark.parametrize("excerpt", EXCERPT.findall(PAGE.read_text()))
 def test_the_documentation_shows_what_was_printed(run: Run, excerpt: str):
-    """Line by line, but for ids, times and ports."""
-    printed = "\n".join(line.rstrip() for line in run.text.splitlines())
+    """Line by line, but for ids, times, ports and the order of attributes."""
+    shown, printed = in_order(excerpt), in_order(run.text)
 
-    assert re.search(re.escape(excerpt.strip("\n")).replace("…", ".+"), printed)
+    assert re.search(re.escape(shown).replace("…", ".+"), printed)
+
+
+def in_order(text: str) -> str:
+    """What was printed, the attributes that follow each other sorted."""
+    lines = [line.rstrip() for line in text.strip("\n").splitlines()]
+    runs = groupby(lines, lambda line: line.partition("->")[0] if "(" in line else None)
+    return "\n".join(line for kind, run in runs for line in (run if kind is None else sorted(run)))
 
 
 def test_nothing_secret_is_printed(run: Run):

@@ -18,6 +18,7 @@ from resilience._fork import SharedLock
 from resilience._rules import check
 from resilience._secrets import log_failure
 from resilience._warnings import warn
+from resilience.telemetry._older_metrics import turn_off, turn_on
 
 if TYPE_CHECKING:
     from resilience.telemetry._setup_plan import Plan
@@ -96,6 +97,7 @@ def configure(
     service_name: str | None = None,
     endpoint: str | None = None,
     protocol: Literal["grpc", "http/protobuf"] | None = None,
+    older_genai_metrics: bool | None = None,
 ) -> Telemetry:
     """Set OpenTelemetry up for this process, unless the program has done so, and send what happens.
 
@@ -115,6 +117,9 @@ def configure(
         service_name: What the program is called.
         endpoint: The address of the collector, http://… or https://…, without the path of a signal.
         protocol: "http/protobuf" (the default, usually port 4318) or "grpc" (4317).
+        older_genai_metrics: Whether calls of models are measured as the conventions up to v1.41
+            had it as well; None: as `RESILIENCE_OTEL_OLDER_GENAI_METRICS` says. It holds for the
+            program's own providers too, and each call may change it.
 
     Raises:
         ImportError: if the extra `otel` is not installed.
@@ -123,6 +128,9 @@ def configure(
     from resilience.telemetry import _setup_plan  # noqa: PLC0415 - most programs need none
 
     plan = _setup_plan.plan(service_name, endpoint, protocol)
+    if older_genai_metrics is not None:
+        check("older_genai_metrics", older_genai_metrics, "metrics_enabled")
+        (turn_on if older_genai_metrics else turn_off)()
     with _lock:
         telemetry, notice = _once(plan)
     if notice:

@@ -250,6 +250,22 @@ def test_a_second_call_returns_what_the_first_did(collector: Collector):
     )
 
 
+@pytest.mark.parametrize("wanted", [True, False, None])
+def test_the_older_metrics_of_models_are_asked_for(monkeypatch, wanted: bool | None):
+    """The argument wins over the variable, which holds where nobody says anything."""
+    monkeypatch.setenv("RESILIENCE_OTEL_OLDER_GENAI_METRICS", "true")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    printed = run_program(f"""
+        from resilience.telemetry import configure
+        from resilience.telemetry._older_metrics import are_wanted
+
+        configure(older_genai_metrics={wanted})
+        print(are_wanted())
+    """)
+
+    assert [str(wanted is not False)] == printed
+
+
 def test_without_the_extra_the_error_names_it():
     """It says what to install."""
     printed = run_program("""
@@ -274,6 +290,7 @@ def test_without_the_extra_the_error_names_it():
         ("endpoint", "http://[", "must be an address"),
         ("endpoint", 4318, "must be an address"),
         ("protocol", "http/json", 'must be "grpc" or "http/protobuf"'),
+        ("older_genai_metrics", 1, "must be True or False"),
     ],
 )
 def test_a_bad_argument(argument: str, value: object, rule: str):
