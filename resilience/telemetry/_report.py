@@ -13,10 +13,28 @@ __all__ = ["Report", "report_of"]
 
 
 class Report(dict[str, Any]):
-    """A report: a plain dictionary, fit for JSON, that prints as a table."""
+    """A report: a plain dictionary, fit for JSON, that prints as a table and makes a web page.
+
+    What was saved as JSON is a report again: `Report(json.loads(text)).to_html()`.
+    """
 
     def __str__(self) -> str:
         return as_text(self)
+
+    def to_html(self) -> str:
+        """Return one web page with figures, tables and plots that needs nothing but itself.
+
+        Plots are of what `include_details` adds.
+        """
+        from resilience.telemetry._report_page import page  # noqa: PLC0415 - seldom asked for
+
+        return page(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows in the place of the text."""
+        from resilience.telemetry._report_page import body  # noqa: PLC0415 - seldom asked for
+
+        return body(self)
 
 
 def report_of(totals: Totals, name: str | None, changes: Changes | None) -> Report:
