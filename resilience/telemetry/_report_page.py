@@ -22,6 +22,8 @@ from resilience.telemetry._units import number_text, seconds_text, share_text, t
 __all__ = ["body", "page"]
 
 _MOST_BANDS = 60
+
+Piece = tuple[str, float, float, str]  # a class, from, to, a title
 _STATES = ("CLOSED", "HALF-OPEN", "OPEN", "DISABLED")
 _RESTS = {"rate_limit": "resting", "key": "rejected"}
 
@@ -114,16 +116,17 @@ def _bands(title: str, each: Any, pieces: Any, kinds: Iterable[str], axis: Scale
         yield f'<p class="quiet">and {len(each) - _MOST_BANDS} more</p>'
 
 
-def _states(changes: Sequence[Mapping[str, Any]], axis: Scale) -> Iterable[tuple[Any, ...]]:
+def _states(changes: Sequence[Mapping[str, Any]], axis: Scale) -> Iterable[Piece]:
     """Return in which state a circuit was from when to when."""
-    begin, state, reason = axis.first, changes[0]["from"], ""
-    for each in (*changes, {"at": axis.last, "to": None, "reason": ""}):
-        said = f"{time_text(begin)}: {state}{reason and f' ({reason})'}"
-        yield state.lower(), begin, each["at"], said
-        begin, state, reason = each["at"], each["to"], each["reason"]
+    begins = [axis.first, *(each["at"] for each in changes)]
+    states = [changes[0]["from"], *(each["to"] for each in changes)]
+    reasons = ["", *(f" ({each['reason']})" for each in changes)]
+    ends = [*begins[1:], axis.last]
+    for begin, end, state, reason in zip(begins, ends, states, reasons, strict=True):
+        yield state.lower(), begin, end, f"{time_text(begin)}: {state}{reason}"
 
 
-def _rests(changes: Sequence[Mapping[str, Any]], axis: Scale) -> Iterable[tuple[Any, ...]]:
+def _rests(changes: Sequence[Mapping[str, Any]], axis: Scale) -> Iterable[Piece]:
     yield "ready", axis.first, axis.last, "ready"
     for each in changes:
         kind, said = _RESTS.get(each["reason"], "resting"), seconds_text(each["seconds"])
