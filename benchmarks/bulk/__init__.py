@@ -1,0 +1,1 @@
+"""Bulk runs: killed at random moments, and beside the same job written in two usual ways."""
