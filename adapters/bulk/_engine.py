@@ -97,9 +97,11 @@ class Engine:
 
         Raises:
             OSError: if the journal cannot be written.
+            Exception: what `on_progress` or the rows raise.
         """
         subscribe(self._listen, KeyRested, RetryScheduled)
         ticker = asyncio.create_task(self._tick())
+        ticker.add_done_callback(self._ended)
         try:
             self._control_queue()
             await self._feed(rows)
@@ -111,9 +113,9 @@ class Engine:
             for task in everything:
                 task.cancel()
             await asyncio.gather(*everything, return_exceptions=True)
-            self._tell()
         if self._crash is not None:
             raise self._crash
+        self._tell()
 
     def stop(self) -> None:
         """Begin nothing more; what is under way may end, unless this is said twice. In the loop."""

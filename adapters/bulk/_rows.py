@@ -64,9 +64,8 @@ def survey(path: Path) -> Survey:
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
-        first, count = None, 0
-        for row in rows_of(path):
-            first, count = first or row, count + 1
+        first = next(iter(rows_of(path)), None)
+        count = _count(path)
     except OSError as error:
         fail("source", f"must be a file that can be read ({error.strerror})", str(path))
     except UnicodeDecodeError:
@@ -87,6 +86,14 @@ def rows_of(source: Path | Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     delimiter = _DELIMITERS.get(source.suffix.lower())
     with source.open(encoding="utf-8-sig", newline="" if delimiter else None) as file:
         yield from _lines(file) if delimiter is None else _records(file, delimiter)
+
+
+def _count(path: Path) -> int:
+    """Count the rows, without parsing lines of JSON."""
+    if path.suffix.lower() in _DELIMITERS:
+        return sum(1 for _ in rows_of(path))
+    with path.open(encoding="utf-8-sig") as file:
+        return sum(1 for line in file if line.strip())
 
 
 def _lines(file: TextIO) -> Iterator[Row]:

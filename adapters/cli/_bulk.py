@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -148,7 +146,7 @@ def _run(arguments: dict[str, Any]) -> int:
         click.echo(f"error: {stopped}; the same command goes on", err=True)
         return _STOPPED
     except OSError as error:
-        click.echo(f"error: the results cannot be written: {error}", err=True)
+        click.echo(f"error: {error}; the same command goes on", err=True)
         return _STOPPED
     click.echo(str(result))
     if result.ending == "interrupted":
@@ -161,6 +159,9 @@ def _run(arguments: dict[str, Any]) -> int:
 
 
 def _on_signals(stop: Callable[[], None]) -> None:
+    import asyncio  # noqa: PLC0415 - a command imports what it needs
+    import signal  # noqa: PLC0415
+
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
 

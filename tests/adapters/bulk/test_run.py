@@ -363,6 +363,56 @@ def test_bad_arguments_write_nothing(job: Job, changes, message):
     assert (set(), []) == (job.left(), job.emulator.log())
 
 
+def test_an_error_of_the_user_ends_it(job: Job):
+    """What `on_progress` or the rows raise comes through, and the job can be gone on with."""
+
+    def rows():
+        yield from ({"id": number, "text": "good"} for number in range(5))
+        raise LookupError("no more rows")
+
+    def complain(progress: bulk.Progress) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(LookupError, match="no more rows"):
+        job.run(source=rows())
+    with pytest.raises(ZeroDivisionError):
+        job.run(
+            source=({"id": number, "text": "good"} for number in range(5)), on_progress=complain
+        )
+
+    assert 5 == job.run(source=({"id": number, "text": "good"} for number in range(5))).succeeded
+
+
+@pytest.mark.parametrize(
+    ("provider", "operation", "model"),
+    [
+        ("claude", "chat", "claude-haiku-5-5"),
+        ("gemini", "generate", "gemini-2.5-flash"),
+        ("groq", "chat", "llama-3.1-8b-instant"),
+        ("llvm", "embed", "BAAI/bge-small-en-v1.5"),
+        ("ollama", "generate", "gemma3"),
+        ("opea", "chatqna", None),
+        ("ovms", "chat", "OpenVINO/Qwen3-8B-int4-ov"),
+        ("tei", "embed", None),
+        ("tgi", "generate", None),
+    ],
+)
+def test_every_api(job: Job, provider: str, operation: str, model: str | None):
+    """The input goes to the parameter that the operation of each API has for it."""
+    names = job.write(3)
+    result = job.run(
+        provider=provider,
+        operation=operation,
+        model=model,
+        options={},
+        keys=job.emulator.keys(provider),
+        base_url=job.emulator.base_url(provider),
+    )
+
+    assert names == [line["id"] for line in job.lines() if line["ok"]]
+    assert 3 == result.requests
+
+
 def test_two_runs_do_not_share_a_job(job: Job):
     """While one works on it, another one is refused."""
     job.write(30)
