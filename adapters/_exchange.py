@@ -106,6 +106,7 @@ class Exchange:
 
     __slots__ = (
         "_end",
+        "_forms",
         "_secrets",
         "answered",
         "arrived",
@@ -140,6 +141,7 @@ class Exchange:
         self.notes: Notes | None = None
         self.arrived = Arrived(request.headers) if request.as_stored else None
         self._secrets: list[str] = []
+        self._forms: tuple[str, ...] | None = None
         self._end: float | None = None
 
     def __repr__(self) -> str:
@@ -160,7 +162,7 @@ class Exchange:
         self.key_name = lease.name
         self.key_statistics = lease.member.statistics
         self.server_request_id = None
-        self._secrets = [*_secrets_in(self.request.headers)]
+        self._secrets, self._forms = [*_secrets_in(self.request.headers)], None
         if lease.key is None:
             return
         self._secrets += self.provider.secrets_of(lease.key)
@@ -171,7 +173,9 @@ class Exchange:
     @property
     def forms(self) -> tuple[str, ...]:
         """What an answer may echo and nobody should see."""
-        return secret_forms(self._secrets)
+        if self._forms is None:  # asked for several times in each attempt
+            self._forms = secret_forms(self._secrets)
+        return self._forms
 
     def answered_by(self, headers: Headers) -> None:
         """Take note of the server's id for the attempt; a server may echo anything there."""

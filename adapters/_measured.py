@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapters._exchange import Exchange
-from adapters._modalities import in_kinds
+from adapters._modalities import UNKNOWN, in_kinds
 from adapters._model_answers import kinds_of, model_of, usage_of
 from resilience.telemetry._older_metrics import are_wanted
 from resilience.telemetry.opentelemetry import Measurement
@@ -15,6 +15,7 @@ __all__ = ["INFERENCE", "measurements"]
 
 INFERENCE = ("chat", "generate_content", "text_completion")
 _EMBEDDINGS = "embeddings"
+_MODALITY = "gen_ai.token.modality"
 _PREFIX = "gen_ai.client"
 _ON_METRICS = (
     *("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"),
@@ -75,9 +76,10 @@ def _used(exchange: Exchange, attributes: Mapping[str, Any]) -> Iterator[Measure
         "cache_write.input_tokens": usage.cache_write_tokens,
         "reasoning.output_tokens": usage.reasoning_tokens,
     }
+    of_kind = {UNKNOWN: {**attributes, _MODALITY: UNKNOWN}}
     for what, total in counts.items():
         for kind, count in in_kinds(total, kinds.get(what, {})).items():
-            on = {**attributes, "gen_ai.token.modality": kind}
+            on = of_kind.get(kind) or {**attributes, _MODALITY: kind}
             yield f"{_PREFIX}.inference.usage.{what}", count, on
 
 

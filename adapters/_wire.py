@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Sent", "on_the_wire", "place_of", "shown_url"]
 
+# Any other word has too many values for a name: RFC 9110 and 5789.
+_METHODS = frozenset(
+    ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
+)
+_OTHER = "_OTHER"
 _PORTS = {"http": 80, "https": 443}
 _REDACTED = "REDACTED"  # the word of the conventions
 _FAILED = 400  # the statuses from there on are errors, for whoever has sent the request
@@ -84,7 +89,8 @@ class _Seen(Sent):
     def __init__(self, exchange: Exchange, outgoing: dict[str, Any]) -> None:
         super().__init__(outgoing)
         self._status = 0
-        self._known = {"http.request.method": outgoing["method"], **place_of(outgoing["base_url"])}
+        method = outgoing["method"] if outgoing["method"] in _METHODS else _OTHER
+        self._known = {"http.request.method": method, **place_of(outgoing["base_url"])}
         self._span = self._begin_span(exchange) if is_tracing() else None
         self._begun = _clock.now()
 
@@ -94,7 +100,10 @@ class _Seen(Sent):
         attributes = {**self._known, "url.full": url}
         if exchange.attempts > 1:
             attributes["http.request.resend_count"] = exchange.attempts - 1
-        span = begin_request(outgoing["method"], attributes)
+        name = outgoing["method"]
+        if name not in _METHODS:
+            name, attributes["http.request.method_original"] = "HTTP", name
+        span = begin_request(name, attributes)
         # What a caller has set himself wins.
         headers = merged_headers(span.headers(), outgoing["headers"])
         self.outgoing = {**outgoing, "headers": headers}

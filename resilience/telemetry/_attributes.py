@@ -35,6 +35,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("server.address", "str", "the host of the API"),
     Attribute("server.port", "int", "its port, or that of its scheme"),
     Attribute("http.request.method", "str", "GET, POST, …"),
+    Attribute("http.request.method_original", "str", "of a method that is none of HTTP's own"),
     Attribute("http.request.resend_count", "int", "1 on the second attempt; absent on the first"),
     Attribute("http.response.status_code", "int", "where there was an answer"),
     Attribute("network.protocol.version", "str", "1.1, 2"),

@@ -212,7 +212,7 @@ SPANS: tuple[Span, ...] = (
         ("http.request.method", "server.address", "server.port", "url.full"),
         (
             *("http.response.status_code", "http.request.resend_count", _ERROR),
-            "network.protocol.version",
+            *("http.request.method_original", "network.protocol.version"),
         ),
     ),
 )

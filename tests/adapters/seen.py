@@ -13,7 +13,7 @@ from tests.telemetry.conftest import Spans
 
 __all__ = ["Seen", "attributes_of", "definition_of"]
 
-METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
+METHODS = ("DELETE", "GET", "HEAD", "HTTP", "POST", "PUT")
 HTTP, S3, MODEL = "{http.request.method}", "S3/{rpc.method}", "{gen_ai.operation.name} "
 
 

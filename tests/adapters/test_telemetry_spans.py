@@ -464,3 +464,14 @@ def test_keys_of_objects_are_in_the_address_alone(make: Make, server: Recorder, 
     assert attributes_of(seen.request)["url.full"].endswith("/bucket/folder/key")
     assert "folder" not in seen.call.to_json()
     assert "S3/{rpc.method}" == definition_of(seen.call).name
+
+
+def test_a_method_of_its_own_has_few_values(make: Make, server: Recorder, seen: Seen):
+    """Names of spans and metrics are bounded; the word itself stands beside."""
+    server.play(answer({}))
+
+    make(openai, KEY, base_url=server.url).request("PURGE", "x")
+
+    expected = {"http.request.method": "_OTHER", "http.request.method_original": "PURGE"}
+    assert "HTTP" == seen.request.name
+    assert expected.items() <= attributes_of(seen.request).items()
