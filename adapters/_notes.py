@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters._messages import StreamEvent
 from resilience import _clock
+from resilience.telemetry.instruments import relieve
 
 __all__ = ["Notes"]
 
@@ -37,6 +38,7 @@ class Notes:
 
     def arrived(self, event: StreamEvent) -> None:
         """Take note of the moment at which an event of a stream came."""
+        relieve()
         now = _clock.now()
         seconds, self._last = max(0.0, now - self._last), now
         if self.first is None:

@@ -81,13 +81,13 @@ class Meters:
         calls = self._active.get(name)
         return self._active.setdefault(name, set()) if calls is None else calls
 
-    def relieve(self) -> None:
-        """Hand some on if too many wait; only where a call begins, never where one ends.
+    def relieve(self, most: int = _AT_ONCE) -> None:
+        """Hand some on if too many wait; where a call begins or goes on, never where one ends.
 
         An end may come in the midst of anything, by the garbage collector.
         """
         if len(self._waiting) > MOST_WAITING:
-            self._hand_on(_AT_ONCE)
+            self._hand_on(most)
 
     def _hand_on(self, most: int) -> None:
         """Give the SDK up to so many measurements; those of counters added up before."""

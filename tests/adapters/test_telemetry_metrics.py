@@ -12,7 +12,7 @@ from opentelemetry.metrics import _internal as metrics_api
 
 from adapters import errors, gemini, openai
 from resilience import CircuitOpenError
-from resilience.telemetry import _older_metrics, conventions
+from resilience.telemetry import _older_metrics, _otel_instruments, conventions
 from resilience.testing import no_waiting
 from tests.adapters.every_api import APIS, KEY, STREAMING, Api
 from tests.adapters.flavours import Make
@@ -365,3 +365,21 @@ def test_every_metric_of_the_conventions_is_emitted(
 
     defined = {*conventions.HTTP_METRICS, *conventions.GENAI_METRICS}
     assert {each.name for each in {*defined, *conventions.OLDER_GENAI_METRICS}} == measured.names()
+
+
+def test_nothing_is_lost_where_nobody_collects_for_long(
+    make: Make, server: Recorder, monkeypatch: pytest.MonkeyPatch
+):
+    """Streams have many chunks: their steps hand on what would be too much to keep."""
+    monkeypatch.setattr(_otel_instruments, "MOST_WAITING", 64)
+    measured = Measured()
+    monkeypatch.setattr(metrics_api, "_METER_PROVIDER", measured.provider)
+    deltas = [{"choices": [{"index": 0, "delta": {"content": "a"}}]}] * 50
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    server.play(event_stream(*deltas, last, "[DONE]"))
+    client = make(openai, KEY, base_url=server.url)
+    for _ in range(20):
+        list(client.stream("m", "hi"))
+
+    assert 20 * 50 == measured.one(f"{G}.inference.time_per_output_chunk")[1][0]
+    assert 20 == measured.one(f"{G}.inference.duration")[1][0]
