@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from resilience.telemetry._otel import SpanContext
     from resilience.telemetry._otel_instruments import Meters
 
-__all__ = ["Attributes", "is_metering", "listen", "meters", "record"]
+__all__ = ["Attributes", "is_metering", "listen", "meters", "record", "relieve"]
 
 Attributes = Mapping[str, str | int]
 
