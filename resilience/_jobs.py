@@ -94,13 +94,14 @@ class Job:
         """Run the call in this thread; return the job that this thread may go on with."""
         self._in_hand = True
         self._leave_line()
+        if not self.future.set_running_or_notify_cancel():
+            return self._give_back(self.place)
         result: Any = None
         error: BaseException | None = None
-        if self.future.set_running_or_notify_cancel():
-            try:
-                result = self._context.run(self._run)
-            except BaseException as caught:  # noqa: BLE001 - the future's owner gets it
-                error = caught
+        try:
+            result = self._context.run(self._run)
+        except BaseException as caught:  # noqa: BLE001 - the future's owner gets it
+            error = caught
         following = self._give_back(self.place)
         self._resolve(result, error)
         del error  # it holds this frame
@@ -129,11 +130,9 @@ class Job:
         return self.queue.job_done(self._holder, self.ticket, place)
 
     def _resolve(self, result: Any, error: BaseException | None) -> None:
-        """Tell the future's owner, unless that is who cancelled it."""
+        """Tell the future's owner, who cannot cancel it since it runs."""
         future = self.future
         del self.future  # an error holds the frames that hold this object
-        if future.cancelled():
-            return
         if error is None:
             future.set_result(result)
         else:

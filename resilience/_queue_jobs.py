@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from resilience import _clock
 from resilience._context import permit_reserved, place_kept
@@ -35,8 +35,12 @@ class QueueJobs(QueueState):
         if not self._enabled or is_off("prioritized"):
             job.wake()
             return
-        with self._step():
-            ticket = job.ticket = self._stand_in_line(tier, None, job, is_job=True)
+        try:
+            with self._lock:
+                ticket = job.ticket = self._stand_in_line(tier, None, job, is_job=True)
+        finally:
+            if self._late:
+                self._catch_up()
         if ticket.at_once:
             self._wake([ticket], [])
 
@@ -100,6 +104,13 @@ class QueueJobs(QueueState):
                 granted = self._machine.leave(now)
             granted += self._machine.worker_done(now)
             drained = self._take_drained()
-        mine = next((t for t in granted if t.is_job and t.waiter.place is place), None)
-        self._wake([ticket for ticket in granted if ticket is not mine], drained)
-        return None if mine is None else cast("Job", mine.waiter)
+        following: Job | None = None
+        others = []
+        for each in granted:
+            if following is None and each.is_job and each.waiter.place is place:
+                following = each.waiter
+            else:
+                others.append(each)
+        if others or drained or self._late:
+            self._wake(others, drained)
+        return following

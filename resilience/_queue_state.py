@@ -21,7 +21,7 @@ from resilience.errors import (
     QueueTimeoutError,
     RefusedError,
 )
-from resilience.telemetry.events import Queued, publish
+from resilience.telemetry.events import Queued, is_wanted, publish
 
 __all__ = ["QueueState"]
 
@@ -91,6 +91,8 @@ class QueueState:
 
     def _publish_wait(self, ticket: Ticket, seconds: float) -> None:
         """Tell that a call has waited for its permit; no lock is held."""
+        if not is_wanted(Queued):
+            return
         measured = self.users.measure
         publish(Queued(name=self.name, measured=measured, priority=ticket.tier, waited=seconds))
 

@@ -65,6 +65,7 @@ class QueueMachine:
         "size",
         "taken",
         "waiting",
+        "waiting_jobs",
     )
 
     def __init__(self, limit: int, size: int, aging: float | None) -> None:
@@ -74,7 +75,7 @@ class QueueMachine:
         self.passing: dict[object, int] = {}
         self.arrivals = count(1)
         self.taken = 0
-        self.waiting = 0
+        self.waiting = self.waiting_jobs = 0
         self.busy_workers = 0
         self.paused = self.draining = self.closed = False
         self.disabled = False  # everybody who comes here gets a permit at once
@@ -143,6 +144,7 @@ class QueueMachine:
         ticket = Ticket(tier, arrival, now, waiter, is_job=is_job)
         self.lines[is_job][tier].add(ticket, returns=place is not None)
         self.waiting += 1
+        self.waiting_jobs += is_job
         self.room = 0
         return ticket
 
@@ -193,14 +195,15 @@ class QueueMachine:
         tickets = [ticket for line in lines for ticket in line.clear()]
         for ticket in tickets:
             ticket.fate = "refused"
-        self.waiting = 0
+        self.waiting = self.waiting_jobs = 0
         self.settle()
         return tickets
 
     def renew(self, *, taken: int) -> None:
         """Forget everybody who waits and works, but for `taken` permits: in a forked process."""
         self.lines = new_lines()
-        self.taken, self.waiting, self.busy_workers = taken, 0, 0
+        self.taken = taken
+        self.waiting = self.waiting_jobs = self.busy_workers = 0
         self.draining = False
         self.settle()
 
@@ -216,12 +219,13 @@ class QueueMachine:
     def _remove(self, ticket: Ticket, fate: Fate) -> None:
         self.lines[ticket.is_job][ticket.tier].remove(ticket)
         self.waiting -= 1
+        self.waiting_jobs -= ticket.is_job
         ticket.fate = fate
 
     def _best(self, now: float) -> Ticket | None:
         """Return the waiter whose turn it is; jobs only while a worker is free for them."""
-        lines = self.lines[False]
-        if self.busy_workers < self.limit or self.disabled:
+        lines = self.lines[False] if self.waiting > self.waiting_jobs else []
+        if self.waiting_jobs and (self.busy_workers < self.limit or self.disabled):
             lines = lines + self.lines[True]
         best: tuple[int, Ticket] | None = None
         for line in lines:

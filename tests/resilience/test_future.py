@@ -1,0 +1,81 @@
+"""The future that `submit` returns is one of the standard library, but for its size."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from concurrent.futures import Future, as_completed, wait
+
+import pytest
+
+from resilience._future import SubmittedFuture
+
+
+def later(action):
+    """Do it in another thread, once this one is likely to wait."""
+    thread = threading.Timer(0, action)
+    thread.start()
+    return thread
+
+
+def test_it_has_what_the_base_class_has():
+    """Each attribute that the standard library makes, with the same value where it is plain."""
+    ours, theirs = vars(SubmittedFuture()), vars(Future())
+    del ours["_condition"], theirs["_condition"]
+
+    assert theirs == ours
+
+
+def test_nobody_waits_longer_than_he_says():
+    """A result that does not come in time is a time-out, as often as somebody asks."""
+    future = SubmittedFuture()
+    for ask in (future.result, future.exception, future.result):
+        with pytest.raises(TimeoutError):
+            ask(timeout=0)
+
+    assert not future.done()
+
+
+@pytest.mark.parametrize("waiters", [1, 3])
+def test_everybody_who_waits_gets_the_result(waiters):
+    """Threads that wait before there is a result are all woken by it."""
+    future, got = SubmittedFuture(), []
+    threads = [threading.Thread(target=lambda: got.append(future.result())) for _ in range(waiters)]
+    for thread in threads:
+        thread.start()
+    future.set_result("done")
+    for thread in threads:
+        thread.join()
+
+    assert ["done"] * waiters == got
+
+
+def test_an_exception_comes_out_of_a_wait():
+    """Who waits already gets the exception as it is."""
+    future, error = SubmittedFuture(), OSError("broken")
+    thread = later(lambda: future.set_exception(error))
+    with pytest.raises(OSError, match="broken") as caught:
+        future.result()
+    thread.join()
+
+    assert error is caught.value
+
+
+def test_the_standard_library_waits_for_several():
+    """`wait` and `as_completed` take it beside a future of their own, and hear of its end."""
+    futures = [SubmittedFuture(), Future(), SubmittedFuture()]
+    thread = later(lambda: [future.set_result("done") for future in futures])
+
+    assert {*futures} == {*as_completed(futures)}
+    thread.join()
+    assert {*futures} == wait(futures).done
+
+
+def test_a_future_that_nobody_waits_for_is_small():
+    """A condition would make it three times as large: ten thousand may wait in a queue."""
+    tracemalloc.start()
+    futures = [SubmittedFuture() for _ in range(100)]
+    ours, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert 600 * len(futures) > ours
