@@ -18,6 +18,7 @@ from adapters.cli._demo import demo
 from adapters.cli._doctor import doctor
 from adapters.cli._emulate import emulate
 from adapters.cli._explain import explain
+from adapters.cli._report import report
 
 __all__ = ["main", "run"]
 
@@ -27,7 +28,7 @@ def main() -> None:
     """Calls of APIs that survive, from a shell, and a server to test against."""
 
 
-for command in (bulk, call, demo, doctor, emulate, explain):
+for command in (bulk, call, demo, doctor, emulate, explain, report):
     main.add_command(command)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from adapters.cli._report import write_report
 from adapters.cli._words import read_assignments
+from resilience import generate_report
 from resilience.errors import MissingKeyError, SettingsError
 
 __all__ = ["bulk"]
@@ -108,6 +110,11 @@ _OTHERS = {*_NAMED, "on_progress", "on_start", "options", "overwrite", "retry_fa
 @click.option(
     "--retry-failed", is_flag=True, help="Ask again for the rows whose result is an error."
 )
+@click.option(
+    "--report",
+    metavar="FILE",
+    help="Write a report there at the end: a web page if it ends in .html, else JSON.",
+)
 @click.option("--overwrite", is_flag=True, help="Begin anew, whatever is there.")
 @click.option(
     "--patience",
@@ -117,7 +124,12 @@ _OTHERS = {*_NAMED, "on_progress", "on_start", "options", "overwrite", "retry_fa
     help="Seconds without any answer after which the run stops.",
 )
 def bulk(
-    *, options: Sequence[str], settings: Sequence[str], concurrency: str, **arguments: Any
+    *,
+    options: Sequence[str],
+    settings: Sequence[str],
+    concurrency: str,
+    report: str | None,
+    **arguments: Any,
 ) -> int:
     """Ask an API for every row of an input."""
     arguments |= {
@@ -126,14 +138,14 @@ def bulk(
         **_settings(settings),
     }
     try:
-        return _run(arguments)
+        return _run(arguments, report)
     except SettingsError as error:
         raise click.BadParameter(str(error), param_hint=_hint(error.setting)) from error
     except (MissingKeyError, ModuleNotFoundError) as error:
         raise click.UsageError(str(error)) from error
 
 
-def _run(arguments: dict[str, Any]) -> int:
+def _run(arguments: dict[str, Any], report: str | None) -> int:
     from rich.console import Console  # noqa: PLC0415 - a command imports what it needs
 
     from adapters.bulk import BulkStoppedError, run  # noqa: PLC0415
@@ -149,6 +161,8 @@ def _run(arguments: dict[str, Any]) -> int:
         click.echo(f"error: {error}; the same command goes on", err=True)
         return _STOPPED
     click.echo(str(result))
+    if report is not None:
+        write_report(generate_report(include_details=True), report, option="--report")
     if result.ending == "interrupted":
         click.echo("interrupted; the same command goes on", err=True)
         return _INTERRUPTED
