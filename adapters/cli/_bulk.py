@@ -25,13 +25,13 @@ that was killed or interrupted goes on where it was when the same command is giv
 \b
 A row becomes a call by one of
   --column NAME      this field is the input of the operation
-  --template TEXT    the input, with {field} in it, or JSON of arguments with such texts
+  --template TEXT    the input, with {field} in it, or JSON of arguments
   neither            the fields of the row are the arguments
 
 \b
 Exit codes:
   0    every row has an answer
-  1    every row has a result, and some are errors: --retry-failed asks for these again
+  1    some results are errors: --retry-failed asks for these again
   2    the command or the input is wrong; nothing was sent
   3    stopped, since going on is of no use; the same command goes on
   130  interrupted (Ctrl-C, SIGTERM); the same command goes on
@@ -40,10 +40,11 @@ Exit codes:
 Keys come from the environment or .env, as the page of the API says.
 \b
 Examples:
-  resilient bulk texts.csv -o vectors.jsonl --provider openai --operation embed \\
-      --model text-embedding-3-small --column text
-  resilient bulk words.jsonl -o french.jsonl --provider claude --operation chat \\
-      --model claude-haiku-4-5 --template 'Translate to French: {word}' -w max_tokens=100
+  resilient bulk texts.csv -o vectors.jsonl --provider openai \\
+      --operation embed --model text-embedding-3-small --column text
+  resilient bulk words.jsonl -o french.jsonl --provider claude \\
+      --operation chat --model claude-haiku-4-5 -w max_tokens=100 \\
+      --template 'Translate to French: {word}'
 """
 
 # Arguments of `bulk.run` that have another name here.
