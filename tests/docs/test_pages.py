@@ -59,7 +59,10 @@ def test_commands_exist(page: Page):
         match words:
             case ["make", *rest]:
                 assert {word for word in rest if "=" not in word} <= TARGETS
-            case [("python" | "python3"), "-m", "adapters", *arguments] | ["resilient", *arguments]:
+            case [("python" | "python3"), "-m", "adapters", *arguments] | [
+                ("resilient" | ".venv/bin/resilient"),
+                *arguments,
+            ]:
                 parse_command(arguments)
             case [*_, "install", requirement] if "[" in requirement:
                 assert set(re.split(r"[\[\],]", requirement)[1:-1]) <= set(EXTRAS)
