@@ -19,6 +19,7 @@ from opentelemetry.semconv.attributes import (
 from opentelemetry.semconv.metrics import http_metrics
 
 from resilience.telemetry import conventions
+from tests.support.sources import ROOT
 
 SECONDS = (
     *(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12),
@@ -179,3 +180,15 @@ def test_events_are_those_of_the_conventions():
     assert {"exception.type", "exception.message"} == found["gen_ai.client.operation.exception"]
     assert CALL <= found["gen_ai.client.inference.operation.details"]
     assert 2 == len(found)
+
+
+def test_the_reference_names_them_all():
+    """Each metric, and each attribute that is not one of a row's short forms."""
+    page = (ROOT / "docs/reference/telemetry.md").read_text("utf-8")
+    names = {*METRICS, *OF_A_MODEL, *OF_A_REQUEST}
+    missing = {name for name in names if f"`{name}`" not in page}
+    short = {name for name in missing if f"`.{name.removeprefix(R)}`" in page}
+    endings = {name for name in missing if f"`….{name.partition('usage.')[2]}`" in page}
+    kinds = {name for name in missing if name.startswith(U)}
+
+    assert set() == missing - short - endings - kinds - {f"{_I}operation.output_tokens"}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.sources import ROOT, Source, sources
 
-COUNTS = {"Q": 6, "R": 4, "C": 3, "B": 3, "K": 4, "X": 2}
+COUNTS = {"Q": 6, "R": 4, "C": 3, "B": 3, "K": 4, "T": 3, "M": 3, "X": 2}
 ROWS = [f"{group}{number + 1}" for group, count in COUNTS.items() for number in range(count)]
 PAGE = (ROOT / "docs/reference/requirements.md").read_text("utf-8")
 
