@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from resilience import DeadlineExceededError, RefusedError, deadline
@@ -52,7 +53,8 @@ class Trail:
                 "resilience_request_id": read_quietly(error, "request_id"),
             }
             line = "%s failed, %s is asked: %s"
-            _logger.warning(line, self._asked, next_one, _said(error), extra=fields)
+            with suppress(Exception):  # of a handler that lets its own errors out
+                _logger.warning(line, self._asked, next_one, _said(error), extra=fields)
             return
         errors, self._errors, self._left = self._errors, {}, []
         raise _conclusion(errors)

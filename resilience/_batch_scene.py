@@ -75,7 +75,7 @@ def scene(
         failed.clear()
 
 
-def _begin_span(name: str, machine: BatchMachine, items: list[Item]) -> CallSpan:
+def _begin_span(name: str, machine: BatchMachine, items: list[Item]) -> CallSpan | None:
     attributes = {
         "resilience.name": name,
         "resilience.flush": machine.flush,

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 import traceback
+from contextlib import suppress
 
 __all__ = ["fingerprint", "log_failure", "mask", "remember", "shown"]
 
@@ -51,4 +52,5 @@ def log_failure(logger: logging.Logger, message: str, error: BaseException) -> N
     """
     if logger.isEnabledFor(logging.ERROR):
         lines = "".join(traceback.format_exception(error)).rstrip()
-        logger.error("%s", mask(f"{message}\n{lines}"))
+        with suppress(Exception):  # of a handler that lets its own errors out
+            logger.error("%s", mask(f"{message}\n{lines}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context
@@ -19,6 +20,8 @@ from opentelemetry.trace import (
     TracerProvider,
 )
 
+from resilience._secrets import log_failure
+from resilience.telemetry.conventions import SCOPE
 from resilience.telemetry.events import (
     Event,
     KeyRested,
@@ -33,7 +36,19 @@ from resilience.telemetry.statistics import error_type_of, outcome_of
 if TYPE_CHECKING:
     from resilience.telemetry.opentelemetry import SpanDescription
 
-__all__ = ["CallSpan", "SpanContext", "add_event", "annotate", "duration_of", "tracer"]
+__all__ = [
+    "CallSpan",
+    "SpanContext",
+    "add_event",
+    "annotate",
+    "begin_call",
+    "duration_of",
+    "tracer",
+]
+
+_FIRST = {"resilience.attempts": 1}
+
+_logger = logging.getLogger("resilience.telemetry")
 
 
 class CallSpan:
@@ -42,11 +57,12 @@ class CallSpan:
     __slots__ = ("_described", "_here", "_span", "_token")
 
     def __init__(self, description: SpanDescription) -> None:
-        kind = SpanKind.CLIENT if description.is_client else SpanKind.INTERNAL
-        attributes = {"resilience.attempts": 1, **description.attributes}
-        links = _links_to(description.linked)
+        attributes = description.attributes
         self._span: Span = tracer().start_span(
-            description.name, kind=kind, attributes=attributes, links=links
+            description.name,
+            kind=SpanKind.CLIENT if description.is_client else SpanKind.INTERNAL,
+            attributes={**_FIRST, **attributes} if attributes else _FIRST,
+            links=_links_to(description.linked) if description.linked else None,
         )
         self._described = description
         if description.elaborate is not None and self._span.is_recording():
@@ -78,20 +94,49 @@ class CallSpan:
         """Leave and end the span; only a failure is an error, cancellation and refusal are not.
 
         Returns:
-            The seconds between its beginning and its end, where somebody records it.
+            The seconds between its beginning and its end, where it is measured by them and
+            somebody records it.
         """
-        if self._described.conclude is not None and (self._span.is_recording() or is_logging()):
-            self._span.set_attributes(self._described.concluded(error))
+        span, described = self._span, self._described
+        if described.conclude is not None and (span.is_recording() or is_logging()):
+            span.set_attributes(described.concluded(error))
         if self._token is not None:
             self.leave()
-        outcome = outcome_of(error)
-        self._span.set_attribute("resilience.outcome", outcome)
-        if error is not None and outcome != "cancelled":
-            self._span.set_attribute("error.type", error_type_of(error))
-        if outcome == "failure":
-            self._span.set_status(StatusCode.ERROR)
-        self._span.end()
-        return duration_of(self._span)
+        if error is None:
+            span.set_attribute("resilience.outcome", "success")
+        else:
+            _tell_failure(span, error)
+        try:
+            span.end()
+        except Exception as failure:  # noqa: BLE001 - of a processor; the call goes on
+            _complain("a span could not be ended", failure)
+        return None if described.measure is None else duration_of(span)
+
+
+def begin_call(description: SpanDescription) -> CallSpan | None:
+    """Return the span of a call that begins, as the current one; None where the SDK fails."""
+    try:
+        return CallSpan(description)
+    except Exception as failure:  # noqa: BLE001 - of a processor or a sampler; the call goes on
+        _complain("a span could not be begun", failure)
+        return None
+
+
+def _tell_failure(span: Span, error: BaseException) -> None:
+    outcome = outcome_of(error)
+    span.set_attribute("resilience.outcome", outcome)
+    if outcome != "cancelled":
+        span.set_attribute("error.type", error_type_of(error))
+    if outcome == "failure":
+        span.set_status(StatusCode.ERROR)
+
+
+def _complain(message: str, failure: Exception) -> None:
+    """Log a failure of the SDK, the first one of each provider."""
+    source = _source_of(trace.get_tracer_provider())
+    if not source.has_failed:
+        source.has_failed = True
+        log_failure(_logger, f"{message}, the calls go on", failure)
 
 
 def duration_of(span: Span) -> float | None:
@@ -110,13 +155,18 @@ def _links_to(contexts: Sequence[Context]) -> list[Link]:
 
 def tracer() -> Tracer:
     """Return our tracer of the program's provider."""
-    return _tracer_of(trace.get_tracer_provider())
+    return _source_of(trace.get_tracer_provider()).tracer
 
 
-@lru_cache(maxsize=1)
-def _tracer_of(provider: TracerProvider) -> Tracer:
-    """Return our tracer of a provider, which makes a new one each time that it is asked."""
-    return provider.get_tracer("resilience")
+class _Source:
+    """Our tracer of one provider, which makes a new one each time that it is asked."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self.tracer = provider.get_tracer(SCOPE)
+        self.has_failed = False
+
+
+_source_of = lru_cache(maxsize=1)(_Source)
 
 
 def annotate(attributes: Mapping[str, Any]) -> None:

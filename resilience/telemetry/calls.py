@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import nullcontext
 from contextvars import copy_context
+from functools import lru_cache
 from sys import modules
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,12 @@ _API = "opentelemetry"  # a program that has set up an SDK has imported it
 _AWAITABLES: frozenset[Any] = frozenset({CoroutineType, asyncio.Future, asyncio.Task})
 
 
+@lru_cache(maxsize=1_024)
+def _plain(name: str) -> SpanDescription:
+    """Return how the span of a function looks that nobody describes."""
+    return SpanDescription(name=name)
+
+
 class Recorder:
     """Begins and finishes the records of one function's calls."""
 
@@ -55,7 +62,7 @@ class Recorder:
         if found is None and not traces and (describe is None or not is_logging()):
             return None
         described = None if describe is None else describe(*args, **kwargs)
-        span = begin_span(described or SpanDescription(name=self._site.name)) if traces else None
+        span = begin_span(described or _plain(self._site.name)) if traces else None
         active = None if found is None else found.active(self._site.name)
         return Observed(span, found, active, described)
 
@@ -68,36 +75,32 @@ class Recorder:
         """
         seconds = max(0.0, _clock.now() - started)
         statistics = self._statistics
-        if observed is not None and observed.meters is not None:
-            self._measure(observed, seconds, error)
+        measures = not deadlines.in_use or not statistics.switch.is_off
+        if observed is not None:
+            found = observed.leave()
+            if found is not None and measures:
+                attributes = self._succeeded if error is None else self._attributes_of(error)
+                found.record("resilience.call.duration", seconds, attributes, observed.example)
         if error is None:
             statistics.succeeded(seconds)
         else:
             statistics.ended(error, seconds)
             if isinstance(error, RefusedError):
-                self._publish_refusal(error)
+                self._publish_refusal(error, measured=measures)
             elif not self._site.retries and outcome_of(error) == "failure":
                 statistics.attempt_failed(error, retried=False)
         if CallFinished.listeners:
             publish(
                 CallFinished(
                     name=self._site.name,
-                    measured=self._site.measures,
+                    measured=measures,
                     outcome=outcome_of(error),
                     duration=seconds,
                     exception=error,
                 )
             )
         if observed is not None:
-            observed.end(error, seconds, measures=self._site.measures)
-
-    def _measure(self, observed: Observed, seconds: float, error: BaseException | None) -> None:
-        """Measure a call that has ended, unless its metrics were turned off meanwhile."""
-        found = observed.leave()
-        if found is None or not self._site.measures:
-            return
-        attributes = self._succeeded if error is None else self._attributes_of(error)
-        found.record("resilience.call.duration", seconds, attributes, observed.example)
+            observed.end(error, seconds, measures=measures)
 
     def _attributes_of(self, error: BaseException) -> dict[str, str]:
         attributes = {"resilience.name": self._site.name, "resilience.outcome": outcome_of(error)}
@@ -113,13 +116,13 @@ class Recorder:
             opened.run_within(span.current)
         opened.on_end(lambda error: self.finish(observed, started, error))
 
-    def _publish_refusal(self, error: RefusedError) -> None:
+    def _publish_refusal(self, error: RefusedError, *, measured: bool) -> None:
         """Publish it once, where it happened: it passes through every decorated caller."""
         if is_wanted(Refused) and not marked(error, "published"):
             mark(error, "published", True)  # noqa: FBT003 - a mark has one value
             refused = Refused(
                 name=error.name,
-                measured=self._site.measures,
+                measured=measured,
                 reason=error.reason,
                 retry_after=error.retry_after,
             )

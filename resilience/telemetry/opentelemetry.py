@@ -110,9 +110,12 @@ def is_tracing() -> bool:
     return api is not None and getattr(api, "_TRACER_PROVIDER", None) is not None
 
 
-def begin_span(description: SpanDescription) -> CallSpan:
-    """Return the span of a call that begins, as the current one; ask `is_tracing` before."""
-    span: CallSpan = _otel().CallSpan(description)
+def begin_span(description: SpanDescription) -> CallSpan | None:
+    """Return the span of a call that begins, as the current one; ask `is_tracing` before.
+
+    None where the SDK of the program fails: the call goes on without.
+    """
+    span: CallSpan | None = _otel().begin_call(description)
     return span
 
 
