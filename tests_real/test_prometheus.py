@@ -14,7 +14,7 @@ import pytest
 from tests_real.prometheus import DEPLOY, ask, serving
 from tests_real.servers import FOLDER, Server, answers, free_port, started
 
-PATIENCE = 60.0  # seconds until a query that finds nothing has failed
+PATIENCE = 30.0  # seconds until a query that finds nothing has failed
 DASHBOARD = json.loads((DEPLOY / "dashboard.json").read_text("utf-8"))
 QUERIES = {
     f"{panel['title']}: {target['legendFormat']}": target["expr"]
@@ -22,12 +22,6 @@ QUERIES = {
     for target in panel.get("targets", ())
 }
 CHOSEN = {each["name"]: ".*" for each in DASHBOARD["templating"]["list"]}
-# What the emulator's answers report none of.
-EMPTY = {
-    "Tokens that are a part of these: read from a cache",
-    "Tokens that are a part of these: written to a cache",
-    "Tokens that are a part of these: reasoning",
-}
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +39,10 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.mark.parametrize("title", QUERIES)
 def test_a_panel_shows_something(prometheus: Server, title: str):
     """With every variable at “All”, its query gives values, each under a whole legend."""
-    found = results(prometheus, filled(QUERIES[title]), enough=title not in EMPTY)
+    found = results(prometheus, filled(QUERIES[title]))
 
-    assert bool(found) is (title not in EMPTY)
+    assert found
     for each in found:
-        assert not math.isnan(float(each["value"][1]))
         assert set() == labels_of(title) - set(each["metric"]) - {"error_type"}
 
 
@@ -74,13 +67,13 @@ def test_every_rule_is_evaluated(prometheus: Server):
     assert {"ResilienceCircuitOpen", "ResilienceKeyRejected"} <= firing
 
 
-def results(server: Server, query: str, *, enough: bool = True) -> list[Mapping[str, Any]]:
+def results(server: Server, query: str) -> list[Mapping[str, Any]]:
     """What a query gives as soon as there is something, without what is not a number yet."""
     end = time.monotonic() + PATIENCE
     while True:
         found = ask(server, "query", query=query)["result"]
         numbers = [each for each in found if not math.isnan(float(each["value"][1]))]
-        if numbers or not enough or time.monotonic() > end:
+        if numbers or time.monotonic() > end:
             return numbers
         time.sleep(0.2)
 

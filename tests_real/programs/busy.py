@@ -1,6 +1,6 @@
 """A program that never rests, has all kinds of bad luck, and shows its metrics to Prometheus.
 
-Its argument is the port. It ends when nobody holds its standard input any more.
+Its argument is the port.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def repeat(work, *arguments):
 
 
 def main() -> None:
-    """Be busy until the input ends."""
+    """Be busy until somebody ends it."""
     metrics.set_meter_provider(MeterProvider([PrometheusMetricReader()]))
     start_http_server(int(sys.argv[1]), "127.0.0.1")
     with Emulator(seed=1, faults=["503:every=5"]) as emulator:
@@ -127,7 +127,7 @@ def main() -> None:
         repeat(ask, client)
         repeat(queue_up)
         repeat(queue_up)
-        sys.stdin.read()
+        threading.Event().wait()
 
 
 if __name__ == "__main__":
