@@ -115,7 +115,7 @@ def _handler(received: list[tuple[str, Any]]) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
-            request = REQUESTS[self.path]()
+            request = REQUESTS["/" + "/".join(self.path.split("/")[-2:])]()
             request.ParseFromString(body)
             received.append((self.path, request))
             self.send_response(200)

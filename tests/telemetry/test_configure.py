@@ -70,10 +70,10 @@ def test_an_argument_wins_over_the_variables(collector: Collector, monkeypatch):
     monkeypatch.setenv("OTEL_SERVICE_NAME", "nobody")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:9/nowhere")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")
-    arguments = f"service_name='shop', endpoint='{collector.http}/', protocol='http/protobuf'"
+    arguments = f"service_name='shop', endpoint='{collector.http}/base/', protocol='http/protobuf'"
     run_program(CALLS, f"configure({arguments})\nfetch()")
 
-    assert ["/v1/traces"] == collector.ways
+    assert ["/base/v1/traces"] == collector.ways
     assert {"shop"} == collector.resources("service.name")
 
 
@@ -155,10 +155,12 @@ def test_a_program_may_end_as_it_likes(collector: Collector, ending: str):
     assert {"True"} >= set(sent)
 
 
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_processes_send_what_happened_in_them(collector: Collector, method: str):
+def test_processes_send_what_happened_in_them(collector: Collector, method: str, protocol: str):
     """Those of `multiprocessing` end without `atexit`: what they did is sent all the same."""
-    begin = f"configure(endpoint={collector.http!r})\n"
+    address = collector.grpc if protocol == "grpc" else collector.http
+    begin = f"configure(endpoint={address!r}, protocol={protocol!r})\n"
     again = begin if method == "spawn" else ""  # what a fork has inherited
     child = f"{textwrap.dedent(CALLS)}{again}retry(name='inside')(int)()"
     run_program(
@@ -206,9 +208,9 @@ def test_turned_off_nothing_is_set_up(monkeypatch, off: str):
 
 
 def test_the_console_needs_no_collector(monkeypatch):
-    """Every exporter that is installed can be named."""
+    """Every exporter that is installed can be named; an address is for those that send."""
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
-    printed = run_program(CALLS, "configure()\nfetch()")
+    printed = run_program(CALLS, "configure(endpoint='http://127.0.0.1:9')\nfetch()")
 
     assert '"fetch",' in printed
 
