@@ -11,7 +11,7 @@ from typing import NamedTuple
 __all__ = ["Index", "Place"]
 
 _SIZE = 8
-_CHUNK = 8192 * _SIZE
+_CHUNK = 512 * _SIZE
 
 
 class Place(NamedTuple):

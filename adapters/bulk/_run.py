@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec
 
 from adapters.bulk._engine import Engine
 from adapters.bulk._files import Files
@@ -16,6 +18,8 @@ from adapters.bulk._records import BulkResult, BulkStoppedError, Progress
 from resilience._rules import check
 
 __all__ = ["run", "run_async"]
+
+P = ParamSpec("P")
 
 
 async def run_async(
@@ -133,18 +137,22 @@ async def run_async(
     return result
 
 
-def run(source: Source, output: str | Path, **arguments: Any) -> BulkResult:
-    """Do the same in an event loop of its own, and return when all is done; see `run_async`.
+def _in_own_loop(function: Callable[P, Coroutine[Any, Any, BulkResult]]) -> Callable[P, BulkResult]:
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> BulkResult:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(function(*args, **kwargs))
+        msg = "an event loop is running: use `await bulk.run_async(…)` in its place"
+        raise RuntimeError(msg)
 
-    Raises:
-        RuntimeError: in a running event loop, where `run_async` is to be awaited.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(run_async(source, output, **arguments))
-    msg = "an event loop is running: use `await bulk.run_async(…)` in its place"
-    raise RuntimeError(msg)
+    run.__name__ = run.__qualname__ = "run"
+    run.__doc__ = f"{inspect.getdoc(function)}\n    RuntimeError: in a running event loop."
+    return run
+
+
+run = _in_own_loop(run_async)
 
 
 def _result(plan: Plan, journal: Journal, engine: Engine, earlier: int) -> BulkResult:

@@ -65,7 +65,8 @@ def test_killed_three_times(job: Job, order: str):
         assert names == [line["id"] for line in job.lines()]
 
 
-def test_killed_while_failed_rows_are_asked_again(job: Job):
+@pytest.mark.parametrize("retry_failed", [False, True])
+def test_killed_while_failed_rows_are_asked_again(job: Job, retry_failed: bool):
     """The round goes on where it was, whether it is asked for again or not."""
     job.write(40)
     job.emulator.script(["400:from=0"])
@@ -74,7 +75,7 @@ def test_killed_while_failed_rows_are_asked_again(job: Job):
 
     assert -signal.SIGKILL == run_until(job, 20, retry_failed=True, concurrency=CONCURRENCY)
 
-    result = job.run()
+    result = job.run(retry_failed=retry_failed)
 
     assert (40, 40) == (result.rows, result.failed)
     assert 40 <= len(job.emulator.log()) <= 40 + CONCURRENCY
