@@ -33,17 +33,17 @@ def main() -> None:
         "--output", type=Path, help="the folder for page and plots (a whole run: results)"
     )
     options = parser.parse_args()
-    chosen = [
-        _selected(kind, options.name, quick=options.quick) for kind in (CONTESTS, SERIES, STORMS)
-    ]
-    names = [each.name for kind in chosen for each in kind]
+    contests = _selected(CONTESTS, options.name, quick=options.quick)
+    series = _selected(SERIES, options.name, quick=options.quick)
+    storms = _selected(STORMS, options.name, quick=options.quick)
+    names = [each.name for each in (*contests, *series, *storms)]
     if not names:
         parser.error("nothing is called so; --list shows the names")
     if options.list:
         print("\n".join(names))
         return
     effort = QUICK if options.quick else FULL
-    report = _run(*chosen, effort)
+    report = _run(contests, series, storms, effort)
     is_whole = not options.name and not options.quick
     output = options.output or (RESULTS if is_whole else None)
     if output is not None:

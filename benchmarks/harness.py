@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from benchmarks.figures import Figure, Round, figure_of
 from benchmarks.samples import VALUE, Call, seconds_per_call
@@ -207,14 +207,14 @@ class _Taker:
 def fresh(function: F) -> F:
     """Return a copy of a function whose code nobody else runs."""
     assert isinstance(function, FunctionType)
-    copy: Any = FunctionType(
+    copy = FunctionType(
         _fresh(function.__code__),
         function.__globals__,
         function.__name__,
         function.__defaults__,
         function.__closure__,
     )
-    return copy
+    return cast("F", copy)
 
 
 def _fresh(code: CodeType) -> CodeType:

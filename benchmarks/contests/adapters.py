@@ -35,10 +35,6 @@ def _chat(name: str, client: Any) -> Any:
     return client.chat(MODELS[name], PROMPT).text
 
 
-def _chat(name: str, client: Any) -> Any:
-    return client.chat(MODELS[name], PROMPT).text
-
-
 def _infer(client: Any) -> Any:
     return client.infer(MODELS["ovms"], {"x": ROWS}, binary=True).outputs["y"]
 

@@ -24,7 +24,7 @@ def _semaphore() -> Callable[[int], int]:
     return call
 
 
-def _pyresilience() -> Callable[[], Any]:
+def _pyresilience() -> Any:
     from pyresilience import BulkheadConfig, resilient
 
     return resilient(bulkhead=BulkheadConfig(max_concurrent=5))(echo)

@@ -10,19 +10,20 @@ import json
 from collections.abc import Mapping
 
 from benchmarks.guard.counting import LIMITS, Cost, cost_of
-from benchmarks.guard.paths import FLAT, PATHS, SIZES, quiet
+from benchmarks.guard.paths import FLAT, PATHS, SIZES, still
 
 __all__ = ["count_paths"]
 
 
 def count_paths() -> dict[str, Cost]:
     """Return the cost of every hot path."""
-    with quiet():
+    with still():
         return {name: cost_of(make()) for name, make in PATHS.items()}
 
 
 def _count_flat() -> dict[str, tuple[Cost, ...]]:
-    return {name: tuple(cost_of(make(size)) for size in SIZES) for name, make in FLAT.items()}
+    with still():
+        return {name: tuple(cost_of(make(size)) for size in SIZES) for name, make in FLAT.items()}
 
 
 def _as_json(costs: Mapping[str, object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ _OURS = {DEFAULT: "#0b5394", PLAIN: "#6fa8dc", "ours": "#0b5394"}
 _OTHERS = ("#cc4125", "#e69138", "#6aa84f", "#8e7cc3", "#a64d79", "#7f6000", "#45818e", "#999999")
 
 # Text stays text, and the names within the file depend on nothing but the picture.
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "benchmarks"}
+_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "benchmarks"}
 
 
 def colour(label: str, number: int) -> str:
