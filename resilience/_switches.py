@@ -33,7 +33,7 @@ class disabled(Scope[frozenset[str]]):  # noqa: N801 - used as `with disabled("r
     Args:
         features: "retry", "prioritized" (no line and no limit), "circuit_breaker", "key_pool"
             (each call still gets a key, but none rests and none takes over), "batched",
-            "attempt_timeout", "metrics" (statistics and spans). None of them: all.
+            "attempt_timeout", "metrics" (statistics, spans and metrics). None of them: all.
 
     Raises:
         SettingsError: for an unknown name, with the nearest that is known.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Meters", "meters_of"]
 
-MOST_WAITING = 16_384  # measurements (0.2 kB each) until calls hand some on themselves
+MOST_WAITING = 16_384  # measurements (0.1 to 0.3 kB each) until calls hand some on themselves
 _AT_ONCE = 32  # measurements that such a call hands on: 0.2 ms
 _MOST_TYPES = 100  # kinds of errors that metrics tell apart; what comes later is "_OTHER"
 _ACTIVE = "resilience.call.active"

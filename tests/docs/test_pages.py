@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 
+from tests.docs import telemetry_tables
 from tests.docs.diagrams import DIAGRAMS, IMAGES, transitions
 from tests.support.pages import Page, blocks_of, pages
 from tests.support.sources import ROOT
@@ -72,6 +73,13 @@ def test_commands_exist(page: Page):
 def test_diagrams_are_those_of_the_code(name: str):
     """A picture is what its program draws; that of the breaker is drawn from the machine."""
     assert DIAGRAMS[name]() == (IMAGES / name).read_text("utf-8")
+
+
+def test_the_tables_of_telemetry_are_those_of_the_definitions():
+    """`python -m tests.docs.telemetry_tables` writes them."""
+    text = telemetry_tables.PAGE.read_text("utf-8")
+
+    assert telemetry_tables.written(text) == text
 
 
 def test_the_breaker_does_what_its_page_says():
