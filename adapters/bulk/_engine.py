@@ -7,7 +7,6 @@ its result is written: what a killed run repeats is what was under way.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from adapters.bulk._concurrency import Concurrency
 from adapters.bulk._journal import Journal
 from adapters.bulk._lines import error_line, result_line
+from adapters.bulk._meter import Meter
 from adapters.bulk._records import Ending, Progress
 from adapters.bulk._requests import Requests
 from adapters.bulk._rows import Row
@@ -33,16 +33,16 @@ __all__ = ["Engine"]
 _BREATH = 1_000  # rows to skip before the loop may do something else
 _TICK = 0.5  # seconds between two looks at the progress
 _SYNC = 10  # ticks between two syncs of the journal
-_SAMPLES = 20  # ticks that "of late" means
 _GRACE = 10.0  # seconds that calls may still take after an interruption
 
 
 class _Turn:
     """A row whose call is under way; `epoch` is that in which its latest attempt began."""
 
-    __slots__ = ("epoch",)
+    __slots__ = ("engine", "epoch")
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, engine: Engine, epoch: int) -> None:
+        self.engine = engine
         self.epoch = epoch
 
 
@@ -78,18 +78,17 @@ class Engine:
         self._requests = requests
         self._journal = journal
         self._control = control
-        self._total = total
+        self.meter = Meter(journal.totals, total)
         self._trouble = Trouble(client, patience, _clock.now)
         self._on_progress = on_progress
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self._began = _clock.now()
-        self._resumes_at = self._began
-        self._samples = deque([(self._began, journal.totals.rows)], maxlen=_SAMPLES)
-        self._abandon = False
+        self._resumes_at = _clock.now()
+        self._abandon = self._is_over = False
+        self._lacks = False  # whether a row was left without a result
+        self._grace: _clock.Handle | None = None
         self.ending: Ending = "complete"
         self.reason = ""
-        self.requests = self.retries = self.throttled = 0
         self._crash: BaseException | None = None
 
     async def run(self, rows: Iterable[Row]) -> None:
@@ -107,28 +106,32 @@ class Engine:
             await self._feed(rows)
             while self._tasks and not self._abandon:
                 await self._change()
+            if self.ending == "interrupted" and not (self._tasks or self._lacks):
+                self.ending = "complete"  # it came too late
         finally:
             unsubscribe(self._listen)
-            everything = [ticker, *self._tasks]
-            for task in everything:
-                task.cancel()
-            await asyncio.gather(*everything, return_exceptions=True)
+            await self._clean_up([ticker, *self._tasks])
         if self._crash is not None:
             raise self._crash
         self._tell()
 
     def stop(self) -> None:
         """Begin nothing more; what is under way may end, unless this is said twice. In the loop."""
-        if self.ending == "interrupted":
-            self._give_up()
+        if self._is_over:
             return
-        self._end("interrupted", "")
-        _clock.call_later(asyncio.get_running_loop(), _GRACE, self._give_up)
+        if self._grace is None:
+            self._end("interrupted", "")
+            self._grace = _clock.call_later(asyncio.get_running_loop(), _GRACE, self._give_up)
+        else:
+            self._give_up()
 
-    @property
-    def seconds(self) -> float:
-        """How long the run has taken so far."""
-        return max(0.0, _clock.now() - self._began)
+    async def _clean_up(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._grace is not None:
+            self._grace.cancel()
+        self._is_over = True
 
     async def _feed(self, rows: Iterable[Row]) -> None:
         skipped = 0
@@ -141,6 +144,7 @@ class Engine:
             while not self._may_begin():
                 await self._change()
             if self.ending != "complete":
+                self._lacks = True
                 return
             task = asyncio.create_task(self._answer(row))
             self._tasks.add(task)
@@ -158,6 +162,7 @@ class Engine:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._changed.set()
+        self._lacks |= task.cancelled()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Halt):
             self._end("stopped", str(error))
@@ -178,7 +183,7 @@ class Engine:
 
     async def _answer(self, row: Row) -> None:
         """Bring one row to its result."""
-        turn, comebacks, sent = _Turn(self._control.epoch), 0, 0
+        turn, comebacks, sent = _Turn(self, self._control.epoch), 0, 0
         _turn.set(turn)
         identity = self._requests.identity(row)
         while True:
@@ -202,8 +207,7 @@ class Engine:
                 self._control.succeeded(len(self._tasks))
                 self._control_queue()
                 break
-        self.requests += sent
-        self.retries += max(0, sent - 1)
+        self.meter.count(sent)
         self._journal.add(*line)
 
     async def _pause(self, seconds: float) -> None:
@@ -217,7 +221,7 @@ class Engine:
     def _listen(self, event: Event) -> None:
         """Hear of what happens to the calls of this run, and to no others."""
         turn = _turn.get()
-        if turn is None:
+        if turn is None or turn.engine is not self:
             return
         if isinstance(event, KeyRested):
             if event.reason == "rate_limit":
@@ -230,7 +234,7 @@ class Engine:
     def _throttle(self, turn: _Turn) -> None:
         before = self._control.epoch
         if self._control.throttled(turn.epoch) != before:
-            self.throttled += 1
+            self.meter.throttled += 1
             self._control_queue()
 
     def _control_queue(self) -> None:
@@ -244,30 +248,14 @@ class Engine:
         while True:
             await _clock.sleep_async(_TICK)
             ticks += 1
-            self._samples.append((_clock.now(), self._journal.totals.rows))
+            self.meter.look()
             self._tell()
             if ticks % _SYNC == 0:
                 await asyncio.to_thread(self._journal.sync)
 
     def _tell(self) -> None:
         if self._on_progress is not None:
-            self._on_progress(self.progress())
-
-    def progress(self) -> Progress:
-        """Return how far the run is."""
-        now, totals = _clock.now(), self._journal.totals
-        since, before = self._samples[0]
-        return Progress(
-            total=self._total,
-            done=totals.rows,
-            failed=totals.failed,
-            active=len(self._tasks),
-            limit=self._control.limit,
-            requests=self.requests,
-            retries=self.retries,
-            throttled=self.throttled,
-            tokens=totals.total_tokens,
-            seconds=self.seconds,
-            rate=(totals.rows - before) / (now - since) if now > since else 0.0,
-            waiting=max(0.0, self._resumes_at - now),
-        )
+            progress = self.meter.progress(
+                active=len(self._tasks), limit=self._control.limit, resumes_at=self._resumes_at
+            )
+            self._on_progress(progress)

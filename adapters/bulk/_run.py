@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, ParamSpec
@@ -104,34 +105,26 @@ async def run_async(
     )
     async with import_module(f"adapters.{provider}").AsyncClient(**plan.client) as made:
         files = Files(plan.output, plan.identity, sort=plan.sort, overwrite=overwrite)
-        try:
-            journal = await asyncio.to_thread(files.journal)
-            try:
-                earlier = journal.totals.rows
-                engine = Engine(
-                    made,
-                    plan.requests,
-                    journal,
-                    plan.concurrency,
-                    total=plan.total,
-                    patience=patience,
-                    on_progress=on_progress,
-                )
-                if on_start is not None:
-                    on_start(engine.stop)
-                is_round = retry_failed and journal.totals.failed > 0
-                if is_round or journal.totals.rows != plan.total:
-                    files.work_on(journal, is_round=is_round)
-                    await engine.run(plan.rows())
-                elif journal.in_round:
-                    await engine.run(plan.rows())
-                if engine.ending == "complete":
-                    await asyncio.to_thread(files.finish, journal)
-                result = _result(plan, journal, engine, earlier)
-            finally:
-                journal.close()
-        finally:
-            files.close()
+        with closing(files), closing(await asyncio.to_thread(files.journal)) as journal:
+            earlier = journal.totals.rows
+            engine = Engine(
+                made,
+                plan.requests,
+                journal,
+                plan.concurrency,
+                total=plan.total,
+                patience=patience,
+                on_progress=on_progress,
+            )
+            if on_start is not None:
+                on_start(engine.stop)
+            is_round = journal.in_round or (retry_failed and journal.totals.failed > 0)
+            if is_round or journal.totals.rows != plan.total:
+                files.work_on(journal, is_round=is_round)
+                await engine.run(plan.rows())
+            if engine.ending == "complete":
+                await asyncio.to_thread(files.finish, journal)
+            result = _result(plan, journal, engine, earlier)
     if engine.ending == "stopped":
         raise BulkStoppedError(engine.reason, result)
     return result
@@ -156,7 +149,7 @@ run = _in_own_loop(run_async)
 
 
 def _result(plan: Plan, journal: Journal, engine: Engine, earlier: int) -> BulkResult:
-    totals = journal.totals
+    totals, meter = journal.totals, engine.meter
     return BulkResult(
         output=plan.output,
         ending=engine.ending,
@@ -166,11 +159,11 @@ def _result(plan: Plan, journal: Journal, engine: Engine, earlier: int) -> BulkR
         failed=totals.failed,
         errors=dict(totals.errors),
         earlier=earlier,
-        requests=engine.requests,
-        retries=engine.retries,
-        throttled=engine.throttled,
+        requests=meter.requests,
+        retries=meter.retries,
+        throttled=meter.throttled,
         concurrency=plan.concurrency.peak,
-        seconds=engine.seconds,
+        seconds=meter.seconds,
         input_tokens=totals.input_tokens,
         output_tokens=totals.output_tokens,
         total_tokens=totals.total_tokens,

@@ -16,7 +16,12 @@ from benchmarks.bulk.ways import by_cookbook, by_tenacity, by_us
 from benchmarks.machine import describe_machine
 
 _LIMIT = 150  # requests a second that the key of the race allows
-_FAULTS = (f"limit:requests={_LIMIT},window=1", "500:rate=0.01", "reset:rate=0.005")
+_FAULTS = (
+    f"limit:requests={_LIMIT},window=1",
+    "500:rate=0.01",
+    "reset:rate=0.005",
+    "slow:delay=0.2",  # a model takes its time
+)
 _WAYS: dict[str, Callable[..., None]] = {
     "adapters.bulk": by_us,
     "tenacity, 32 threads": by_tenacity,

@@ -127,6 +127,24 @@ def test_throttling_lowers_the_limit(job: Job, clock):
     assert min(limits) < result.concurrency
 
 
+def test_runs_side_by_side_know_nothing_of_each_other(job: Job, clock):
+    """What throttles one of them does not slow the other one down."""
+    job.write(60)
+    job.emulator.script(["limit:key=production,requests=10,window=1"])
+
+    def start(name: str):
+        arguments = job.arguments(keys={name: job.emulator.keys()[name]}, name=name)
+        return bulk.run_async(job.source, job.output.with_name(name), **arguments)
+
+    async def main() -> list[bulk.BulkResult]:
+        return await asyncio.gather(start("production"), start("backup"))
+
+    slowed, other = asyncio.run(main())
+
+    assert (60, 60, 0) == (slowed.succeeded, other.succeeded, other.throttled)
+    assert slowed.throttled > 0
+
+
 def test_an_open_circuit_fails_no_row(job: Job, clock):
     """While the service is down rows wait, instead of being refused one after the other."""
     names = job.write(40)
@@ -256,6 +274,20 @@ def test_an_interruption(job: Job):
 
     assert list(range(50)) == [line["id"] for line in job.lines() if line["ok"]]
     assert {1} == set(job.answered().values())
+
+
+def test_an_interruption_that_comes_too_late(job: Job):
+    """Where every row has its result already, the run is complete."""
+    stops = []
+
+    def stop(progress: bulk.Progress) -> None:
+        if progress.done == 3:
+            stops[0]()
+
+    job.write(3)
+    result = job.run(on_start=stops.append, on_progress=stop)
+
+    assert ("complete", 3) == (result.ending, len(job.lines()))
 
 
 def test_a_second_interruption_waits_for_nothing(job: Job):
