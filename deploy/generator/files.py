@@ -12,6 +12,7 @@ from deploy.generator import alerts, alerts_models
 from deploy.generator.cases import tests_of
 from deploy.generator.dashboard import ROWS, VARIABLES
 from deploy.generator.grafana import dashboard_of
+from deploy.generator.page import PAGE, page_of
 from deploy.generator.rules import groups_of
 from deploy.generator.scenes import SCENES
 
@@ -24,9 +25,10 @@ _HEAD = "# Written by `make deploy`: a change here is lost at its next run.\n"
 
 
 def made() -> dict[Path, str]:
-    """The text of each file."""
+    """The text of each file, and of the page that tells of them."""
     return {
         FOLDER / "alerts.yaml": _HEAD + _yaml(groups_of(ALERTS)),
+        PAGE: page_of(ALERTS),
         FOLDER / "dashboard.json": _json(dashboard_of(ROWS, VARIABLES)),
         FOLDER / "alerts_test.yaml": _HEAD + _yaml(tests_of(SCENES, ALERTS)),
     }
