@@ -38,9 +38,9 @@ ALERTS: tuple[Alert, ...] = (
         severity="warning",
         summary="{{ $labels.resilience_name }}: {{ $value | humanizePercentage }} of calls fail",
         means="More than one call in twenty ends with an error, after all retries and keys.",
-        do="Look at the panel “Failures by type”. A BadRequestError is the program's own; a "
-        "RateLimitError wants more keys or fewer calls; time-outs and server errors want a longer "
-        "`timeout`, more `max_retries`, or patience.",
+        do="Look at the panel “Failures by type”. A `BadRequestError` is the program's own; a "
+        "`RateLimitError` wants more keys or fewer calls; time-outs and server errors want a "
+        "longer `timeout`, more `max_retries`, or patience.",
     ),
     Alert(
         "ResilienceCallsSlow",
@@ -73,10 +73,10 @@ ALERTS: tuple[Alert, ...] = (
         summary="{{ $labels.resilience_name }}: {{ $value | humanize }} calls a second are refused "
         "({{ $labels.resilience_reason }})",
         means="Calls are turned away without having been tried, for the reason in the label.",
-        do="circuit_open: what it protects is down. queue_full, queue_timeout: more comes in than "
-        "`max_concurrent_requests` lets through; raise it, send less, or take `queue_size` larger "
-        "for bursts. no_key: all keys rest; add some. deadline: callers allow less time than a "
-        "call takes. queue_closed: somebody calls after the shut-down.",
+        do="`circuit_open`: what it protects is down. `queue_full`, `queue_timeout`: more comes in "
+        "than `max_concurrent_requests` lets through; raise it, send less, or take `queue_size` larger "
+        "for bursts. `no_key`: all keys rest; add some. `deadline`: callers allow less time than a "
+        "call takes. `queue_closed`: somebody calls after the shut-down.",
     ),
     Alert(
         "ResilienceRetriesMultiplyLoad",
@@ -85,8 +85,8 @@ ALERTS: tuple[Alert, ...] = (
         severity="warning",
         summary="{{ $labels.resilience_name }}: {{ $value | humanize }} retries for each call",
         means="Calls survive, but for every two of them the server gets a third request or more.",
-        do="See “Retries by reason”. rate_limit: fewer concurrent requests, or more keys. "
-        "transient: the server is in trouble; a `RetryBudget` keeps the retries from adding to it.",
+        do="See “Retries by reason”. `rate_limit`: fewer concurrent requests, or more keys. "
+        "`transient`: the server is in trouble; a `RetryBudget` keeps retries from adding to it.",
     ),
     Alert(
         "ResilienceCircuitOpen",
@@ -156,8 +156,8 @@ ALERTS: tuple[Alert, ...] = (
         summary="{{ $labels.resilience_pool }}: no key can be used in {{ $value }} of its "
         "processes",
         means="Every entry of the pool rests or is set aside: its calls wait or are refused.",
-        do="See “Rests by key”. key: renew the rejected keys (`pool.update(name, key=…)`). "
-        "rate_limit: add keys of another account, or send less.",
+        do="See “Rests by key”. `key`: renew the rejected keys (`pool.update(name, key=…)`). "
+        "`rate_limit`: add keys of another account, or send less.",
     ),
     Alert(
         "ResilienceFewKeysAvailable",

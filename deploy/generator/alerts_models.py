@@ -69,7 +69,7 @@ ALERTS: tuple[Alert, ...] = (
         "5xx or no answer",
         means="One request in ten, retries among them, fails on the server or on the way to it.",
         do="See “Requests by status” and “Requests that failed”. Without an answer "
-        "(ConnectionError, …) look at the network and at `timeout`; with 5xx at the server.",
+        "(`ConnectionError`, …) look at the network and at `timeout`; with 5xx at the server.",
     ),
     Alert(
         "ResilienceRateLimited",

@@ -41,7 +41,7 @@ def _alert(alert: Alert) -> str:
 
 
 def _sentences(text: str) -> list[str]:
-    return re.split(r"(?<=[.?]) (?=[A-Z“])", text)
+    return re.split(r"(?<=[.?]) (?=[A-Z“`])", text)
 
 
 def _names() -> Iterator[str]:

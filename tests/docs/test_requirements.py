@@ -11,6 +11,7 @@ from tests.support.sources import ROOT, Source, sources
 
 COUNTS = {"Q": 6, "R": 4, "C": 3, "B": 3, "K": 4, "T": 3, "M": 3, "X": 2}
 ROWS = [f"{group}{number + 1}" for group, count in COUNTS.items() for number in range(count)]
+ROWS.append("N3")  # of what comes next
 PAGE = (ROOT / "docs/reference/requirements.md").read_text("utf-8")
 
 
