@@ -165,6 +165,14 @@ class AsyncIncoming:
         version = self._response.version
         return f"{version.major}.{version.minor}" if version else None
 
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Address and port at the other end of the connection, while there is one."""
+        connection = self._response.connection
+        transport = None if connection is None else connection.transport
+        found = None if transport is None else transport.get_extra_info("peername")
+        return None if found is None else (found[0], found[1])
+
     async def read(self) -> bytes:
         """Return the whole body, decompressed; the connection is free for the next request.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import urllib3
 
@@ -36,6 +37,15 @@ class Incoming:
         """The version of HTTP that the server speaks, such as "1.1"."""
         version: int = getattr(self._response, "version", 0)
         return f"{version // 10}.{version % 10}" if version else None
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Address and port at the other end of the connection, while there is one."""
+        connection: Any = getattr(self._response, "connection", None)
+        with suppress(OSError, AttributeError):
+            host, port, *_ = connection.sock.getpeername()
+            return host, port
+        return None
 
     def read(self) -> bytes:
         """Return the whole body, decompressed; the connection is free for the next request.

@@ -84,11 +84,12 @@ class Sent:
 class _Seen(Sent):
     """One that has a span, or is measured, or both."""
 
-    __slots__ = ("_begun", "_known", "_span", "_status")
+    __slots__ = ("_begun", "_known", "_peer", "_span", "_status")
 
     def __init__(self, exchange: Exchange, outgoing: dict[str, Any]) -> None:
         super().__init__(outgoing)
         self._status = 0
+        self._peer: dict[str, Any] = {}
         method = outgoing["method"] if outgoing["method"] in _METHODS else _OTHER
         self._known = {"http.request.method": method, **place_of(outgoing["base_url"])}
         self._span = self._begin_span(exchange) if is_tracing() else None
@@ -116,6 +117,9 @@ class _Seen(Sent):
         self._status = self._known["http.response.status_code"] = incoming.status
         if incoming.http_version:
             self._known["network.protocol.version"] = incoming.http_version
+        peer = None if self._span is None else incoming.peer
+        if peer is not None:
+            self._peer = {"network.peer.address": peer[0], "network.peer.port": peer[1]}
 
     def __exit__(
         self,
@@ -130,7 +134,7 @@ class _Seen(Sent):
             self._known["error.type"] = type(error).__qualname__
         example = None
         if self._span is not None:
-            seconds = self._span.end(self._known) or seconds
+            seconds = self._span.end({**self._known, **self._peer}) or seconds
             example = self._span.example
         record("http.client.request.duration", seconds, self._known, example)
 

@@ -38,6 +38,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("http.request.method_original", "str", "of a method that is none of HTTP's own"),
     Attribute("http.request.resend_count", "int", "1 on the second attempt; absent on the first"),
     Attribute("http.response.status_code", "int", "where there was an answer"),
+    Attribute("network.peer.address", "str", "the address that the connection leads to"),
+    Attribute("network.peer.port", "int", "its port"),
     Attribute("network.protocol.version", "str", "1.1, 2"),
     Attribute("url.full", "str", "without credentials, secrets of its query hidden"),
     Attribute("gen_ai.operation.name", "str", "chat, embeddings, …"),

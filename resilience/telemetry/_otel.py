@@ -42,6 +42,7 @@ __all__ = [
     "add_event",
     "annotate",
     "begin_call",
+    "complain",
     "duration_of",
     "tracer",
 ]
@@ -109,7 +110,7 @@ class CallSpan:
         try:
             span.end()
         except Exception as failure:  # noqa: BLE001 - of a processor; the call goes on
-            _complain("a span could not be ended", failure)
+            complain("a span could not be ended", failure)
         return None if described.measure is None else duration_of(span)
 
 
@@ -118,7 +119,7 @@ def begin_call(description: SpanDescription) -> CallSpan | None:
     try:
         return CallSpan(description)
     except Exception as failure:  # noqa: BLE001 - of a processor or a sampler; the call goes on
-        _complain("a span could not be begun", failure)
+        complain("a span could not be begun", failure)
         return None
 
 
@@ -131,7 +132,7 @@ def _tell_failure(span: Span, error: BaseException) -> None:
         span.set_status(StatusCode.ERROR)
 
 
-def _complain(message: str, failure: Exception) -> None:
+def complain(message: str, failure: Exception) -> None:
     """Log a failure of the SDK, the first one of each provider."""
     source = _source_of(trace.get_tracer_provider())
     if not source.has_failed:

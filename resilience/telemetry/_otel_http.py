@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from opentelemetry import context, propagate, trace
+from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
 
-from resilience.telemetry._otel import duration_of, tracer
+from resilience.telemetry._otel import complain, duration_of, tracer
 
 __all__ = ["RequestSpan"]
 
@@ -37,14 +39,23 @@ class RequestSpan:
         self._span: Span = trace.INVALID_SPAN
         self._here: Context = context.get_current()
         # Whoever asks for no spans of HTTP has some of his own, or wants none.
-        if not (context.get_value(_HTTP_ALONE) or context.get_value(_EVERYTHING)):
+        if context.get_value(_HTTP_ALONE) or context.get_value(_EVERYTHING):
+            return
+        try:
             self._span = tracer().start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+        except Exception as failure:  # noqa: BLE001 - of a processor; the request goes on
+            complain("the span of a request could not be begun", failure)
+        else:
             self._here = trace.set_span_in_context(self._span)
 
     def headers(self) -> dict[str, str]:
         """Return what tells the server which trace this is, as the program's propagator has it."""
         carrier: dict[str, str] = {}
-        propagate.inject(carrier, context=self._here)
+        try:
+            _propagate().inject(carrier, context=self._here)
+        except Exception as failure:  # noqa: BLE001 - of a propagator; the request goes on
+            complain("a trace could not be handed on", failure)
+            return {}
         return carrier
 
     @contextmanager
@@ -71,5 +82,14 @@ class RequestSpan:
         self._span.set_attributes(attributes)
         if "error.type" in attributes:
             self._span.set_status(StatusCode.ERROR)
-        self._span.end()
+        try:
+            self._span.end()
+        except Exception as failure:  # noqa: BLE001 - of a processor; the request goes on
+            complain("the span of a request could not be ended", failure)
         return duration_of(self._span)
+
+
+@cache
+def _propagate() -> Any:
+    """Return what hands traces on; it is none if the variable that names it is misspelt."""
+    return import_module("opentelemetry.propagate")

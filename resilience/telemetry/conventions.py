@@ -213,6 +213,7 @@ SPANS: tuple[Span, ...] = (
         (
             *("http.response.status_code", "http.request.resend_count", _ERROR),
             *("http.request.method_original", "network.protocol.version"),
+            *("network.peer.address", "network.peer.port"),
         ),
     ),
 )

@@ -28,6 +28,9 @@ _PATIENCE = 5.0  # seconds until a story that does not go on fails
 # Values that are others each time.
 _VARYING = ("resilience.queue.wait", "server.port", "url.full", "resilience.request_id")
 
+# Told only while there is a connection to ask.
+_NOT_ALWAYS = ("network.peer.address", "network.peer.port")
+
 
 def tell(flavour: str, server: Recorder) -> tuple[ReadableSpan, list[ReadableSpan]]:
     """Return the span of the call and those of its requests.
@@ -95,6 +98,8 @@ def _status(span: ReadableSpan) -> str:
 
 def _told(indent: str, attributes: dict[str, Any]) -> Iterator[str]:
     for name, value in sorted(attributes.items()):
+        if name in _NOT_ALWAYS:
+            continue
         shown = "…" if name in _VARYING else list(value) if isinstance(value, tuple) else value
         yield f"{indent}{name}: {shown}"
 

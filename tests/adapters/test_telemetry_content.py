@@ -10,6 +10,8 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from adapters import errors, openai
 from adapters._content import VARIABLE
@@ -252,3 +254,29 @@ def test_no_key_is_in_what_is_captured(
     assert KEY not in seen.call.to_json()
     assert KEY not in str([record.attributes for record in logs])
     assert "I say [masked]" in str(attributes_of(seen.call))
+
+
+def test_events_need_no_span(make: Make, server: Recorder, logs: Logs, capture: Any):
+    """A program may have a logger provider alone."""
+    capture("event_only")
+    server.play(APIS["openai"].good)
+
+    make(openai, KEY, base_url=server.url).chat("m", "hi")
+
+    (event,) = logs
+    assert (DETAILS, 0) == (event.event_name, event.span_id)
+    assert ASKED == plain(event.attributes["gen_ai.input.messages"])
+
+
+def test_a_call_that_is_not_sampled_has_its_events(
+    make: Make, server: Recorder, logs: Logs, monkeypatch: pytest.MonkeyPatch
+):
+    """A failure is worth a line, whether or not its trace is kept."""
+    provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    server.play(answer(b"", status=500))
+
+    with pytest.raises(errors.ServerError):
+        make(openai, KEY, base_url=server.url, max_retries=0).chat("m", "hi")
+
+    assert [EXCEPTION] == [event.event_name for event in logs]

@@ -115,6 +115,8 @@ OF_A_REQUEST = {
     "http.request.method_original": ("str", "conditional"),
     "http.request.resend_count": ("int", "recommended"),
     "network.protocol.version": ("str", "recommended"),
+    "network.peer.address": ("str", "recommended"),
+    "network.peer.port": ("int", "recommended"),
 }
 TABLES = {
     "{gen_ai.operation.name} {gen_ai.request.model}": OF_A_MODEL,
