@@ -33,7 +33,8 @@ def find_keys(names: tuple[str, ...]) -> dict[str, str]:
         for variable in _numbered(name, values):
             found[variable] = values[variable]
             source = "environment" if variable in environment else ".env"
-            _logger.info("key %s comes from %s", variable, source)
+            fields = {"resilience_key_name": variable, "resilience_source": source}
+            _logger.info("key %s comes from %s", variable, source, extra=fields)
     if not found:
         tried = ", ".join(f"{name}, {name}_1, …" for name in names)
         msg = f"no key found: set one of {tried} in the environment or in .env, or pass one"
@@ -58,7 +59,9 @@ def _env_file() -> dict[str, str]:
     try:
         return _filled(dotenv_values(find_dotenv(usecwd=True)))
     except (OSError, UnicodeError) as error:
-        _logger.warning("the file .env cannot be read (%s)", type(error).__name__)
+        kind = type(error).__name__
+        fields = {"resilience_error_type": kind}
+        _logger.warning("the file .env cannot be read (%s)", kind, extra=fields)
         return {}
 
 

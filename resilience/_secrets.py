@@ -52,5 +52,6 @@ def log_failure(logger: logging.Logger, message: str, error: BaseException) -> N
     """
     if logger.isEnabledFor(logging.ERROR):
         lines = "".join(traceback.format_exception(error)).rstrip()
+        fields = {"resilience_error_type": type(error).__name__}
         with suppress(Exception):  # of a handler that lets its own errors out
-            logger.error("%s", mask(f"{message}\n{lines}"))
+            logger.error("%s", mask(f"{message}\n{lines}"), extra=fields)

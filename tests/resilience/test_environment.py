@@ -168,6 +168,7 @@ def test_a_file_that_cannot_be_read_is_none(folder, monkeypatch, caplog, content
 
     assert {"SERVICE_KEY": "key"} == keys_of(KeyPool.from_env("SERVICE_KEY"))
     assert "the file .env cannot be read" in caplog.text
+    assert caplog.records[0].resilience_error_type in caplog.text
 
 
 def test_the_source_of_a_key_is_logged_and_not_the_key(folder, monkeypatch, caplog):
@@ -182,6 +183,9 @@ def test_the_source_of_a_key_is_logged_and_not_the_key(folder, monkeypatch, capl
     ]
 
     assert expected == caplog.messages
+    assert [("SERVICE_KEY", "environment"), ("SERVICE_KEY_1", ".env")] == [
+        (record.resilience_key_name, record.resilience_source) for record in caplog.records
+    ]
 
 
 def test_a_single_variable_is_looked_up_alike(folder, monkeypatch):

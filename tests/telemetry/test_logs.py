@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.support.decorators import pool_of
 from tests.support.faults import failing
 from tests.support.keys import KeyServer, rejected, throttled
 from tests.support.programs import run_program
+from tests.support.sources import ROOT, sources
 
 RETRY = {
     "name": "fetch",
@@ -228,3 +230,32 @@ def test_it_is_quiet_unless_the_program_asks():
     )
 
     assert ["failed", "failed"] == run_program(program, errors=lines)
+
+
+def test_the_adapters_are_quiet_too():
+    """A fallback says nothing either, until the program asks."""
+    program = """
+        import logging
+        from adapters import fallback
+
+        def fails():
+            raise OSError("busy")
+
+        for level in (None, logging.WARNING):
+            if level:
+                logging.basicConfig(level=level, format="%(message)s")
+            print(fallback([fails, lambda: "fine"])(), flush=True)
+    """
+    line = "1. __main__.fails failed, __main__.<lambda> is asked: OSError: busy\n"
+
+    assert ["fine", "fine"] == run_program(program, errors=line)
+
+
+def test_each_logger_is_documented():
+    """The table of the reference has all that the packages write to, and no other."""
+    page = (ROOT / "docs/reference/telemetry.md").read_text("utf-8")
+    text = "".join(source.text for source in sources("adapters", "resilience"))
+
+    name = r"(?:adapters|resilience)\.\w+"
+    documented = re.findall(rf"^\| `({name})` \| [A-Z]", page, re.MULTILINE)
+    assert set(re.findall(rf'getLogger\("({name})"\)', text)) == set(documented)
