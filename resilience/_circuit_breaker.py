@@ -17,9 +17,8 @@ from resilience._users import Users
 from resilience.classify import classify
 from resilience.errors import CircuitOpenError
 from resilience.settings import reject_unknown
-from resilience.telemetry.conventions import CIRCUIT_STATES
 from resilience.telemetry.events import Transition, publish
-from resilience.telemetry.gauges import Reading
+from resilience.telemetry.gauges import Reading, number_of_state
 
 __all__ = ["CircuitBreaker"]
 
@@ -234,7 +233,7 @@ class CircuitBreaker:
 
     def read(self, gauge: str) -> Iterable[Reading]:
         """Return the state as a number, without the lock: whoever collects may hold one."""
-        state = CIRCUIT_STATES[self.machine.name(_clock.now())]
+        state = number_of_state(self.machine.name(_clock.now()))
         return [({"resilience.name": self.name}, state)]
 
     def renew_after_fork(self) -> None:
