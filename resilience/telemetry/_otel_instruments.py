@@ -24,7 +24,10 @@ __all__ = ["Meters", "meters_of"]
 
 MOST_WAITING = 16_384  # measurements (0.1 to 0.3 kB each) until calls hand some on themselves
 _AT_ONCE = 32  # measurements that such a call hands on: 0.2 ms
-_MOST_TYPES = 100  # kinds of errors that metrics tell apart; what comes later is "_OTHER"
+_MOST_VALUES = 100  # of such an attribute that metrics tell apart; what comes later is "_OTHER"
+_OTHER = "_OTHER"
+# What servers, or those who call them, may invent.
+_INVENTED = ("error.type", "gen_ai.request.model", "gen_ai.response.model")
 _ACTIVE = "resilience.call.active"
 
 _NOWHERE = set_span_in_context(INVALID_SPAN, Context())  # whoever hands on is in another span
@@ -47,13 +50,13 @@ class Meters:
     each call that begins hands on a few.
     """
 
-    __slots__ = ("__weakref__", "_active", "_has_failed", "_instruments", "_types", "_waiting")
+    __slots__ = ("__weakref__", "_active", "_has_failed", "_instruments", "_values", "_waiting")
 
     def __init__(self, meter: Meter) -> None:
         # Beyond every bound the oldest goes: only where nothing but streams ends in a program.
         self._waiting: deque[Waiting] = deque(maxlen=4 * MOST_WAITING)
         self._active: dict[str, set[object]] = {}
-        self._types: set[str] = set()
+        self._values: dict[str, set[str]] = {name: set() for name in _INVENTED}
         self._has_failed = False
         self._instruments = {
             metric.name: self._make(meter, metric) for metric in ALL_METRICS.values()
@@ -97,8 +100,7 @@ class Meters:
                 name, value, attributes, span = self._waiting.popleft()
             except IndexError:  # another thread was faster
                 break
-            if "error.type" in attributes:
-                attributes = self._bounded(attributes)
+            attributes = self._bounded(attributes)
             if ALL_METRICS[name].kind == "counter":
                 key = (name, tuple(attributes.items()))
                 sums[key] = sums.get(key, 0) + value
@@ -125,12 +127,17 @@ class Meters:
                 log_failure(_logger, "an instrument failed, and is used on", error)
 
     def _bounded(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the attributes with one of few types of errors: a server may invent codes."""
-        kind = attributes["error.type"]
-        if kind in self._types or len(self._types) < _MOST_TYPES:
-            self._types.add(kind)
-            return attributes
-        return {**attributes, "error.type": "_OTHER"}
+        """Return the attributes with few values of each: the SDK never forgets one."""
+        for name in _INVENTED:
+            value = attributes.get(name)
+            if value is None:
+                continue
+            known = self._values[name]
+            if value in known or len(known) < _MOST_VALUES:
+                known.add(value)
+            else:
+                attributes = {**attributes, name: _OTHER}
+        return attributes
 
     def _make(self, meter: Meter, metric: Metric) -> Any:
         about = {"name": metric.name, "unit": metric.unit, "description": metric.description}

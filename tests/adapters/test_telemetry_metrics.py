@@ -383,3 +383,16 @@ def test_nothing_is_lost_where_nobody_collects_for_long(
 
     assert 20 * 50 == measured.one(f"{G}.inference.time_per_output_chunk")[1][0]
     assert 20 == measured.one(f"{G}.inference.duration")[1][0]
+
+
+def test_models_that_a_server_invents_are_few(make: Make, server: Recorder, measured: Measured):
+    """The SDK would keep each of them for ever; none of the calls is lost."""
+    server.play(*(answer({"model": f"m-{n}", "choices": [CHOICE]}) for n in range(110)))
+    client = make(openai, KEY, base_url=server.url)
+    for _ in range(110):
+        client.chat("m", "hi")
+
+    points = measured.told(f"{G}.inference.duration")
+    models = [attributes["gen_ai.response.model"] for attributes, _ in points]
+    assert (101, 1) == (len(models), models.count("_OTHER"))
+    assert 110 == sum(count for _, (count, _) in points)
