@@ -1,4 +1,7 @@
-"""More keys in a pool: what one lease costs, taken and given back."""
+"""More keys in a pool: what one lease costs, taken and given back.
+
+"least-loaded" and "weighted" compare all keys with each other, each time anew: theirs grows.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from benchmarks.series import Series, Step
 
 __all__ = ["SERIES"]
 
-_STRATEGIES = ("round-robin", "least-loaded", "weighted", "two-choices", "first")
+_FLAT = ("round-robin", "two-choices", "first")
+_STRATEGIES = (*_FLAT, "least-loaded", "weighted")
 _LEASES = 500
 
 
@@ -39,7 +43,7 @@ SERIES = (
         axis="keys",
         sizes=(2, 10, 100, 1_000),
         lines={strategy: _leasing(strategy) for strategy in _STRATEGIES},
-        goals=dict.fromkeys(_STRATEGIES, 1.5),
+        goals=dict.fromkeys(_FLAT, 1.5),
         weight=10,
     ),
 )

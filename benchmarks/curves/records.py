@@ -1,4 +1,7 @@
-"""More calls behind us: what it costs to record one more, and to look at the statistics."""
+"""More calls behind us: what it costs to record one more, and to look at the statistics.
+
+Who looks sees every part of the histogram that any call has come to: no more than there are.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def _looking(size: int) -> Step:
     return lambda _: sample(lambda _: resilience.get_stats(function), _LOOKS)
 
 
-_LINES = {"a recorded call": _recording, "`get_stats`": _looking}
+_RECORDED = "a recorded call"
 
 SERIES = (
     Series(
@@ -45,8 +48,8 @@ SERIES = (
         title="statistics",
         axis="calls before",
         sizes=(10, 1_000, 100_000, 1_000_000),
-        lines=_LINES,
-        goals=dict.fromkeys(_LINES, 1.5),
+        lines={_RECORDED: _recording, "`get_stats`": _looking},
+        goals={_RECORDED: 1.5},
         weight=10,
     ),
 )
