@@ -1,4 +1,4 @@
-"""rotel: a collector of OpenTelemetry, which prints every span and every point that it gets."""
+"""rotel: a collector of OpenTelemetry, which prints every span, point and log record it gets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from typing import Any
 
 from tests_real.servers import environment, free_port, started
 
-__all__ = ["Point", "Printed", "PrintedMetric", "PrintedSpan", "Rotel", "read", "serving"]
+__all__ = [
+    "Point",
+    "Printed",
+    "PrintedMetric",
+    "PrintedRecord",
+    "PrintedSpan",
+    "Rotel",
+    "read",
+    "serving",
+]
 
 ASK = """
 import sysconfig
@@ -64,12 +73,22 @@ class PrintedMetric:
 
 
 @dataclass
+class PrintedRecord:
+    """A log record."""
+
+    name: str = ""
+    severity: str = ""
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class Printed:
     """What was printed."""
 
     resource: dict[str, Any] = field(default_factory=dict)
     spans: list[PrintedSpan] = field(default_factory=list)
     metrics: list[PrintedMetric] = field(default_factory=list)
+    records: list[PrintedRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -99,6 +118,7 @@ def serving(folder: Path) -> Iterator[Rotel]:
         "--exporter=blackhole",
         "--debug-log=traces",
         "--debug-log=metrics",
+        "--debug-log=logs",
         "--debug-log-verbosity=detailed",
         f"--otlp-http-endpoint=127.0.0.1:{http}",
         f"--otlp-grpc-endpoint=127.0.0.1:{grpc}",
@@ -124,7 +144,7 @@ def _listens(port: int) -> bool:
 
 
 def read(text: str) -> Printed:
-    """Take apart what rotel prints of spans and metrics, a fact a line."""
+    """Take apart what rotel prints, a fact a line."""
     reader = _Reader()
     for line in text.splitlines():
         reader.take(line.strip())
@@ -137,6 +157,7 @@ class _Reader:
     def __init__(self) -> None:
         self.found = Printed()
         self._scope = ""
+        self._last: PrintedSpan | PrintedRecord = PrintedSpan()
         self._attributes: dict[str, Any] = {}
 
     def take(self, line: str) -> None:
@@ -146,13 +167,17 @@ class _Reader:
             self._attributes[name] = _value(kind, value)
             return
         if line.startswith("Span #"):
-            self.found.spans.append(PrintedSpan(scope=self._scope))
+            self._last = PrintedSpan(scope=self._scope)
+            self.found.spans.append(self._last)
+        elif line.startswith("LogRecord #"):
+            self._last = PrintedRecord()
+            self.found.records.append(self._last)
         elif line.startswith("Metric #"):
             self.found.metrics.append(PrintedMetric(scope=self._scope))
         elif line == "Resource attributes:":
             self._attributes = self.found.resource
         elif line == "Attributes:":
-            self._attributes = self.found.spans[-1].attributes
+            self._attributes = self._last.attributes
         elif line == "Data point attributes:" or line.startswith(("NumberDataPoints", "Histogram")):
             self._point(line)
         elif ":" in line or line.startswith("InstrumentationScope "):
@@ -169,8 +194,10 @@ class _Reader:
         name, _, value = (part.strip() for part in line.removeprefix("-> ").partition(":"))
         if name.startswith("InstrumentationScope "):
             self._scope = name.split()[1]
-        elif name in _OF_SPANS and self.found.spans and not line.startswith("->"):
-            setattr(self.found.spans[-1], *_OF_SPANS[name](value))
+        elif isinstance(self._last, PrintedRecord) and name in _OF_RECORDS:
+            setattr(self._last, _OF_RECORDS[name], value)
+        elif isinstance(self._last, PrintedSpan) and name in _OF_SPANS and line[:2] != "->":
+            setattr(self._last, *_OF_SPANS[name](value))
         elif name == "Name" and line.startswith("->"):
             self._named(value)
         elif name in _OF_METRICS and self.found.metrics:
@@ -208,6 +235,7 @@ _OF_SPANS: dict[str, Any] = {
     "ID": lambda value: ("id", value),
     "Parent ID": lambda value: ("parent", value),
 }
+_OF_RECORDS = {"EventName": "name", "SeverityText": "severity"}
 _OF_METRICS: dict[str, Any] = {
     "Unit": lambda value: ("unit", value),
     "Description": lambda value: ("description", value),

@@ -8,9 +8,9 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,20 +74,32 @@ class Run:
 
 
 @pytest.fixture(scope="module", params=["grpc", "http/protobuf"])
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """The program has run, over this protocol, and ended."""
-    with rotel.serving(tmp_path_factory.mktemp("rotel")) as collector:
+def protocol(request: pytest.FixtureRequest) -> str:
+    """How OTLP is sent."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def run(protocol: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The program has run, and ended."""
+    return ran(protocol, tmp_path_factory.mktemp("rotel"))
+
+
+def ran(protocol: str, folder: Path, **variables: str) -> Run:
+    """Run the program, and see what a collector has got by its end."""
+    with rotel.serving(folder) as collector:
         done = subprocess.run(
             [sys.executable, FOLDER / "programs" / "shop.py"],
             env={
                 **os.environ,
                 "OTEL_SERVICE_NAME": "shop",
                 "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
-                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address(request.param),
-                "OTEL_EXPORTER_OTLP_PROTOCOL": request.param,
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address(protocol),
+                "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
                 "PYTHONPATH": str(FOLDER.parent),
+                **variables,
             },
-            cwd=collector.log.parent,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,
@@ -95,7 +107,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         )
         assert (0, "") == (done.returncode, done.stderr)
         text = collector.log.read_text()
-        yield Run(json.loads(done.stdout), text, rotel.read(text))
+    return Run(json.loads(done.stdout), text, rotel.read(text))
 
 
 def test_what_comes_is_of_the_service(run: Run):
@@ -218,6 +230,33 @@ def test_gauges_say_how_it_is_at_the_end(run: Run):
     assert 5 == run.total("resilience.key.leases", pool="shop")
 
 
+def test_no_content_is_sent_unless_the_program_asks(run: Run):
+    """Neither what was asked, nor what was answered."""
+    assert [] == run.printed.records
+    assert "Say hello" not in run.text
+
+
+def test_content_goes_into_events_where_a_variable_says_so(protocol: str, tmp_path: Path):
+    """With the exporter of logs that another one names; a call that fails is an event as well."""
+    run = ran(
+        protocol,
+        tmp_path,
+        OTEL_LOGS_EXPORTER="otlp",
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="event_only",
+    )
+
+    details, exception = (
+        [record for record in run.printed.records if record.name.endswith(end)]
+        for end in ("operation.details", "operation.exception")
+    )
+    assert 3 == len(details)
+    assert ["WARN"] == [record.severity for record in exception]
+    assert "mine" == details[0].attributes["resilience.request_id"]
+    assert "Say hello" in details[0].attributes["gen_ai.input.messages"]
+    assert not any("gen_ai.input.messages" in span.attributes for span in run.printed.spans)
+    assert "sk-" not in run.text
+
+
 @pytest.mark.parametrize("excerpt", EXCERPT.findall(PAGE.read_text()))
 def test_the_documentation_shows_what_was_printed(run: Run, excerpt: str):
     """Line by line, but for ids, times, ports and the order of attributes."""
@@ -237,4 +276,3 @@ def test_nothing_secret_is_printed(run: Run):
     """Neither a key of the pool, nor one of the client."""
     assert "made-up-" not in run.text
     assert "sk-" not in run.text
-    assert "Say hello" not in run.text
