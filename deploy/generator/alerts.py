@@ -74,9 +74,9 @@ ALERTS: tuple[Alert, ...] = (
         "({{ $labels.resilience_reason }})",
         means="Calls are turned away without having been tried, for the reason in the label.",
         do="`circuit_open`: what it protects is down. `queue_full`, `queue_timeout`: more comes in "
-        "than `max_concurrent_requests` lets through; raise it, send less, or take `queue_size` larger "
-        "for bursts. `no_key`: all keys rest; add some. `deadline`: callers allow less time than a "
-        "call takes. `queue_closed`: somebody calls after the shut-down.",
+        "than `max_concurrent_requests` lets through; raise it, send less, or make `queue_size` "
+        "larger for bursts. `no_key`: all keys rest; add some. `deadline`: callers allow less time "
+        "than a call takes. `queue_closed`: somebody calls after the shut-down.",
     ),
     Alert(
         "ResilienceRetriesMultiplyLoad",
