@@ -12,12 +12,13 @@ import itertools
 import threading
 from collections.abc import Iterator
 
-from resilience._marks import mark, marked
+from resilience._marks import key_of, mark, marked
 from resilience._waiters import running_loop
 
 __all__ = ["current_epoch", "give_up", "see", "was_given_up"]
 
 _epochs = itertools.count(1)
+_FIRST_SEEN, _GIVEN_UP = key_of("first_seen"), key_of("given_up")
 
 
 class _Epoch:
@@ -35,10 +36,11 @@ current_epoch = _Epoch()
 def see(error: BaseException, previous: BaseException | None) -> None:
     """Note when an exception object was first seen, and whether several attempts share it."""
     epoch = current_epoch.value = next(_epochs)
+    marks = vars(error)
     if error is previous:
-        mark(error, "first_seen", 0)
-    elif marked(error, "first_seen") is None:
-        mark(error, "first_seen", epoch)
+        marks[_FIRST_SEEN] = 0
+    elif _FIRST_SEEN not in marks:
+        marks[_FIRST_SEEN] = epoch
 
 
 def give_up(error: BaseException, owner: object) -> None:
@@ -53,7 +55,7 @@ def was_given_up(error: BaseException, owner: object, since: int) -> bool:
     So it is for a group one member of which was given up on, and for what was raised from it.
     """
     if error.__cause__ is None and not isinstance(error, BaseExceptionGroup):
-        return marked(error, "given_up") is not None and _is_of_call(error, id(owner), since)
+        return _GIVEN_UP in vars(error) and _is_of_call(error, id(owner), since)
     return any(_is_of_call(part, id(owner), since) for part in _parts_of(error))
 
 

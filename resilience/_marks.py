@@ -9,7 +9,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["mark", "marked", "note", "read_quietly", "set_quietly"]
+__all__ = ["key_of", "mark", "marked", "note", "read_quietly", "set_quietly"]
+
+
+def key_of(name: str) -> str:
+    """Return where a mark stands in `vars(error)`, for what is marked at each failure."""
+    return f"_resilience_{name}"
 
 
 def mark(error: BaseException, name: str, value: object) -> None:
