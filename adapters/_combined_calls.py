@@ -14,6 +14,7 @@ from adapters._setup import Setup
 from adapters.errors import AdapterError
 from resilience import Batcher
 from resilience._context import deadlines
+from resilience._request_id import request_id
 from resilience._switches import Switch
 
 if TYPE_CHECKING:
@@ -75,9 +76,10 @@ class CombinedCalls:
 
 @contextmanager
 def one_of_many(call: CallOptions) -> Generator[None]:
-    """Let an error of a batch tell each caller the id of his own call."""
+    """Let lines of the log, and an error of a batch, tell each caller the id of his own call."""
     try:
-        yield
+        with request_id(call.request_id):
+            yield
     except AdapterError as error:
         error.request_id = call.request_id
         raise

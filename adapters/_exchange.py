@@ -78,13 +78,12 @@ class CallOptions:
 
     @contextmanager
     def scope(self) -> Generator[None]:
-        """Give what runs inside the priority, the time and the id of the call."""
+        """Give what runs inside the priority and the time of the call."""
         with ExitStack() as stack:
             if self.priority is not None:
                 stack.enter_context(priority(self.priority))
             if self.timeout is not None:
                 stack.enter_context(deadline(self.timeout))
-            stack.enter_context(request_id(self.request_id))
             yield
 
     def within(self, steps: Any) -> Any:
