@@ -12,12 +12,14 @@ across a `yield`, since the consumer's code runs there.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-__all__ = ["Opened", "Scoped", "async_generator", "async_opener", "generator", "opener"]
+__all__ = ["Opened", "Scoped", "apart", "async_generator", "async_opener", "generator", "opener"]
 
 Ended = Callable[[BaseException | None], object]
 Scope = Callable[[], AbstractContextManager[object]]
@@ -80,7 +82,7 @@ class Scoped:
         return self._step(self._iterator.throw, *error)
 
     def close(self) -> Any:
-        return self._step(self._iterator.close)
+        return apart(self._step, self._iterator.close)
 
     async def __anext__(self) -> Any:
         with self._scope():
@@ -101,6 +103,23 @@ class Scoped:
     def _step(self, step: Callable[..., Any], *values: Any) -> Any:
         with self._scope():
             return step(*values)
+
+
+if sys.version_info >= (3, 12):
+
+    def apart(step: Callable[..., Any], *values: Any) -> Any:
+        """Take a step that the garbage collector may take: it comes between two bytecodes."""
+        return step(*values)
+
+else:
+
+    def apart(step: Callable[..., Any], *values: Any) -> Any:
+        """Take a step that the garbage collector may take, in a copy of the context.
+
+        Before 3.12 it comes wherever something is allocated, in the midst of `ContextVar.set` as
+        well: to set something in the same context there ends the process (a segmentation fault).
+        """
+        return copy_context().run(step, *values)
 
 
 def opener(function: Callable[..., Any]) -> Callable[..., Opened]:
@@ -124,6 +143,9 @@ def generator(open_stream: Callable[..., Opened]) -> Callable[..., Any]:
         opened = open_stream(*args, **kwargs)
         try:
             value = (yield from _relay(opened)) if opened.has_first else opened.value
+        except GeneratorExit as error:
+            apart(opened.end, error)
+            raise
         except BaseException as error:
             opened.end(error)
             raise

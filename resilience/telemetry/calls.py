@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from resilience import _clock
 from resilience._context import deadlines
 from resilience._marks import mark, marked
+from resilience._streams import apart
 from resilience._warnings import warn
 from resilience.errors import RefusedError
 from resilience.telemetry.events import CallFinished, Refused, is_wanted, publish
@@ -206,7 +207,10 @@ class OpenCall:
         self._started = _clock.now()
 
     def finish(self, error: BaseException | None) -> None:
-        """Take note of its end."""
+        """Take note of its end, which may be that of an event loop that has been forgotten."""
+        apart(self._finish, error)
+
+    def _finish(self, error: BaseException | None) -> None:
         observed = self._observed
         span = None if observed is None else observed.span
         with nullcontext() if span is None else span.current():
