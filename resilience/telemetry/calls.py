@@ -115,7 +115,14 @@ class Recorder:
         if span is not None:
             span.leave()
             opened.run_within(span.current)
-        opened.on_end(lambda error: self.finish(observed, started, error))
+
+        def finish(error: BaseException | None) -> None:
+            if error is not None and self._site.retries and outcome_of(error) == "failure":
+                # It broke off after its first item: out of the retry's sight.
+                self._statistics.attempt_failed(error, retried=False)
+            self.finish(observed, started, error)
+
+        opened.on_end(finish)
 
     def _publish_refusal(self, error: RefusedError, *, measured: bool) -> None:
         """Publish it once, where it happened: it passes through every decorated caller."""

@@ -53,7 +53,9 @@ def generate_report(name: Named = None, *, include_details: bool = False) -> Rep
 
 
 def reset_stats(name: Named = None) -> None:
-    """Forget what was counted, for one function or for all.
+    """Forget what was counted, for one function or for all, with all that `get_stats()` shows.
+
+    Entries of a pool, which other functions may share, are forgotten with all, or by the pool.
 
     Raises:
         KeyError: if nothing of that name was decorated, or its metrics are off.
@@ -61,6 +63,9 @@ def reset_stats(name: Named = None) -> None:
     if name is None:
         Changes().forget()
         for record in all_statistics().values():
+            pool = record.snapshot().live.get("pool")
+            if pool is not None:
+                pool.reset_stats()
             record.reset()
         return
     record = _record(name)

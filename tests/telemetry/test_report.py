@@ -10,6 +10,7 @@ from resilience import (
     KeyPool,
     circuit_breaker,
     generate_report,
+    get_stats,
     reset_stats,
     resilient,
     retry,
@@ -194,6 +195,18 @@ def test_a_reset_forgets_what_happened_when(run, request):
     assert [f"{name} y", f"{name}[b]"] == remembered()
     reset_stats()
     assert [] == remembered()
+
+
+def test_a_reset_of_all_forgets_the_entries_of_pools(request):
+    """That of a function does not: others may share the pool."""
+    pool = pool_of("y", name=request.node.name)
+    fetch = retry(name=request.node.name)(pool(lambda api_key: 1))
+    fetch()
+    reset_stats(fetch)
+
+    assert (0, 1) == (get_stats(fetch)["total_requests"], pool.get_stats("y")["total_requests"])
+    reset_stats()
+    assert 0 == pool.get_stats("y")["total_requests"]
 
 
 def test_entries_of_one_name_in_two_pools_are_told_apart(request):
