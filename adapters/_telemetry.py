@@ -22,6 +22,7 @@ from adapters._model_requests import asked_of_model
 from adapters._notes import Notes
 from adapters._wire import place_of
 from resilience import _secrets
+from resilience.telemetry._totals import TOKENS
 from resilience.telemetry.opentelemetry import Measurement, SpanDescription, emit
 from resilience.telemetry.statistics import CallStatistics, error_type_of, outcome_of
 
@@ -123,17 +124,10 @@ def operation_of(exchange: Exchange) -> str:
 
 def count_usage(statistics: CallStatistics | None, exchange: Exchange, usage: Usage) -> None:
     """Count what an answer consumed, for the client and for the key."""
+    tokens = {kind: count for kind in TOKENS if (count := getattr(usage, kind))}
     for record in (statistics, exchange.key_statistics):
         if record is not None:
-            record.used(
-                exchange.request.model,
-                total_tokens=usage.total_tokens,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                cached_tokens=usage.cached_tokens,
-                cache_write_tokens=usage.cache_write_tokens,
-                reasoning_tokens=usage.reasoning_tokens,
-            )
+            record.used(exchange.request.model, **tokens)
 
 
 def _error(error: BaseException | None) -> dict[str, str]:

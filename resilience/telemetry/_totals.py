@@ -74,20 +74,23 @@ class Totals:
 
     def used(self, model: str | None, tokens: dict[str, int]) -> None:
         """Count what one request to a model consumed."""
-        self.counts.update(tokens)
+        counters = [self.counts]
         if model:
             known = count(self.models, model)
-            self.tokens.setdefault(known, Counter()).update(tokens)
+            counters.append(self.tokens.setdefault(known, Counter()))
+        for kind, number in tokens.items():
+            for each in counters:
+                each[kind] += number
 
     def counters(self, more: int = 0) -> tuple[int, ...]:
         """Return what the timeline follows, with so many successes `more`."""
-        ended = self.outcomes
+        ended = self.outcomes.get  # which, unlike `[]`, is C alone
         return (
-            ended["success"] + more,
-            ended["failure"],
-            ended["refused"],
-            ended["cancelled"],
-            self.counts["retries"],
+            ended("success", 0) + more,
+            ended("failure", 0),
+            ended("refused", 0),
+            ended("cancelled", 0),
+            self.counts.get("retries", 0),
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 
 from resilience import _clock, _fork
 from resilience._fork import SharedLock
@@ -83,6 +81,8 @@ class CallStatistics:
         _fork.renew_after(self)
         self.pending: list[float] = []
         self.due = _NEVER  # so the first call begins the timeline
+        # Where the garbage collector comes in the midst of a step (see the lock), what it counts
+        # stays where it is until the next one.
         self._is_moving = False
         self._totals = Totals()
         self._live: dict[str, Live] = {}
@@ -190,31 +190,26 @@ class CallStatistics:
             self.turn(now)
 
     def _fold(self) -> None:
-        with self._moving() as is_free:
-            if is_free:
-                # Others append meanwhile without the lock; only its holder takes out.
-                folded = self.pending[:]
-                del self.pending[: len(folded)]
-                self._totals.outcomes["success"] += len(folded)
-                self._totals.latency.extend(folded)
+        if self._is_moving:
+            return
+        self._is_moving = True
+        try:
+            # Others append meanwhile without the lock; only its holder takes out.
+            folded = self.pending[:]
+            del self.pending[: len(folded)]
+            self._totals.outcomes["success"] += len(folded)
+            self._totals.latency.extend(folded)
+        finally:
+            self._is_moving = False
 
     def _turn(self, now: float, counters: tuple[int, ...]) -> None:
-        with self._moving() as is_free:
-            if is_free:
-                self.due = self._totals.timeline.turn(now, counters)
-
-    @contextmanager
-    def _moving(self) -> Generator[bool]:
-        """Tell whether nothing else is being moved; the lock is held.
-
-        Something is where the garbage collector came in the midst of it (see the lock): then what
-        is left where it is moves next time.
-        """
-        was_moving, self._is_moving = self._is_moving, True
+        if self._is_moving:
+            return
+        self._is_moving = True
         try:
-            yield not was_moving
+            self.due = self._totals.timeline.turn(now, counters)
         finally:
-            self._is_moving = was_moving
+            self._is_moving = False
 
 
 def statistics_of(name: str) -> CallStatistics:

@@ -5,8 +5,8 @@ of twice the length, as in a round-robin database: seconds of a short run, hours
 Intervals lie on one grid (multiples of their length on the monotonic clock), and lengths are powers
 of two: so two timelines add up exactly.
 
-Nothing is counted here: whoever owns it says from time to time how high its counters stand, and the
-difference belongs to the interval that has passed. What the timeline shows adds up to the counters.
+Nothing is counted here: whoever owns it says from time to time how high its counters stand. That is
+kept for the end of each interval; the difference to the one before is what happened in it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KINDS = ("success", "failure", "refused", "cancelled", "retries")
 MOST_INTERVALS = 120
 
 _WIDTH = len(KINDS)
-_NONE = (0,) * _WIDTH
+_NOTHING = (0,) * _WIDTH
 
 
 class Timeline:
@@ -33,36 +33,43 @@ class Timeline:
         has_begun: Whether there was a turn.
     """
 
-    __slots__ = ("_counts", "_current", "_first", "_seen", "has_begun", "interval")
+    __slots__ = ("_current", "_first", "_last_row", "_rows", "has_begun", "interval")
 
     def __init__(self) -> None:
         self.interval = 1.0
         self.has_begun = False
         self._first = 0  # the number of the first interval on the grid
-        self._current = 0  # that of the interval to which the next difference belongs
-        self._counts: array[int] = array("Q")  # of the first interval each kind, of the second, …
-        self._seen: Sequence[int] = _NONE
+        self._current = 0  # that of the interval in which counters grow now
+        # How high the counters stood at the end of the first interval, of the second, …
+        self._rows: array[int] = array("Q")
+        self._last_row: Sequence[int] = _NOTHING
 
     def turn(self, now: float, counters: Sequence[int]) -> float:
-        """Put what the counters have gained into the interval that passed, and begin that of `now`.
+        """Count what the counters have gained in the current interval, and go on to that of `now`.
 
         The first turn says when the timeline begins.
 
         Args:
-            now: Seconds of the monotonic clock; earlier than before (a clock that was set back)
-                counts as the first interval.
+            now: Seconds of the monotonic clock; what comes earlier than before (of a clock that
+                was set back) belongs to the current interval.
             counters: How high they stand, in the order of `KINDS`.
 
         Returns:
             When the interval of `now` ends: the time for the next turn, at the latest.
         """
+        number = math.floor(now / self.interval)
         if not self.has_begun:
             self.has_begun = True
-            self._first = self._current = math.floor(now / self.interval)
-        self._add(counters)
-        self._current = max(self._first, math.floor(now / self.interval))
-        while self._current - self._first >= MOST_INTERVALS:
-            self._double()
+            self._first = self._current = number
+        if counters != self._last_row:
+            self._fill(self._current)
+            place = (self._current - self._first) * _WIDTH
+            self._rows[place : place + _WIDTH] = array("Q", counters)
+            self._last_row = counters
+        if number > self._current:
+            self._current = number
+            while self._current - self._first >= MOST_INTERVALS:
+                self._double()
         return (self._current + 1) * self.interval
 
     def merge(self, other: Timeline) -> None:
@@ -71,7 +78,7 @@ class Timeline:
             self._take(other.copy())
 
     def copy(self) -> Timeline:
-        """Return another timeline with the same counts, which follows no counters yet."""
+        """Return another timeline with the same counts."""
         copied = Timeline()
         copied._take(self)
         return copied
@@ -82,17 +89,20 @@ class Timeline:
         Args:
             offset: What to add to a time of the monotonic clock for the one that `start` shows.
         """
-        missing = self._end - len(self._counts) if self.has_begun else 0
-        counts = [*self._counts, *[0] * missing]
-        lists = {kind: counts[number::_WIDTH] for number, kind in enumerate(KINDS)}
+        rows = self.copy()
+        rows._fill(self._current + 1)  # noqa: SLF001 - it is one of these
+        counts = rows._rows.tolist() if self.has_begun else []  # noqa: SLF001
+        before = [*_NOTHING, *counts]
+        gains = [now - then for now, then in zip(counts, before, strict=False)]
+        lists = {kind: gains[number::_WIDTH] for number, kind in enumerate(KINDS)}
         return {"start": self._first * self.interval + offset, "interval": self.interval, **lists}
 
     def _take(self, other: Timeline) -> None:
-        """Add the counts of a timeline, which is brought to the same grid for that."""
+        """Add the counts of a timeline, which is brought to the same intervals for that."""
         if not self.has_begun:
             self.has_begun, self.interval = other.has_begun, other.interval
             self._first, self._current = other._first, other._current
-            self._counts = other._counts[:]
+            self._rows, self._last_row = other._rows[:], other._last_row
             return
         while True:
             while self.interval < other.interval:
@@ -104,46 +114,31 @@ class Timeline:
             if self._current - first < MOST_INTERVALS:
                 break
             self._double()
-        self._begin_at(first)
-        other._begin_at(first)
-        self._counts.extend([0] * (len(other._counts) - len(self._counts)))
-        for place, count in enumerate(other._counts):
-            self._counts[place] += count
+        self._cover(first, self._current + 1)
+        other._cover(first, self._current + 1)
+        self._rows = array("Q", map(sum, zip(self._rows, other._rows, strict=True)))
+        self._last_row = tuple(self._rows[-_WIDTH:])
 
-    @property
-    def _end(self) -> int:
-        """How many counts there are up to the current interval."""
-        return (self._current - self._first + 1) * _WIDTH
+    def _fill(self, end: int) -> None:
+        """Have a row for each interval before this one: where nothing happened, the last one."""
+        missing = end - self._first - len(self._rows) // _WIDTH
+        if missing > 0:
+            self._rows.extend([*self._last_row] * missing)
 
-    def _add(self, counters: Sequence[int]) -> None:
-        if counters == self._seen:
-            return
-        self._counts.extend([0] * (self._end - len(self._counts)))
-        place = self._end - _WIDTH
-        for number, (count, seen) in enumerate(zip(counters, self._seen, strict=True)):
-            self._counts[place + number] += count - seen
-        self._seen = counters
-
-    def _begin_at(self, first: int) -> None:
-        """Have places from an earlier interval on."""
-        self._counts = array("Q", [0] * ((self._first - first) * _WIDTH)) + self._counts
+    def _cover(self, first: int, end: int) -> None:
+        """Have rows from an earlier interval on, and up to this one."""
+        self._rows = array("Q", [0] * ((self._first - first) * _WIDTH)) + self._rows
         self._first = first
+        self._fill(end)
 
     def _double(self) -> None:
-        """Make one interval of each two; the grid is coarser then."""
-        self._begin_at(self._first // 2 * 2)
-        counts = self._counts
-        if len(counts) % (2 * _WIDTH):
-            counts.extend(_NONE)
-        pairs = range(0, len(counts), 2 * _WIDTH)
-        self._counts = array(
-            "Q",
-            [
-                counts[at + kind] + counts[at + kind + _WIDTH]
-                for at in pairs
-                for kind in range(_WIDTH)
-            ],
-        )
+        """Make one interval of each two: the end of the second one is the end of both."""
+        rows, odd = self._rows.tolist(), self._first % 2
+        last = range(0 if odd else _WIDTH, len(rows), 2 * _WIDTH)
+        kept = [count for place in last for count in rows[place : place + _WIDTH]]
+        if (len(rows) // _WIDTH + odd) % 2:
+            kept += rows[-_WIDTH:]  # the first of two, of which the second is not over
+        self._rows = array("Q", kept)
         self._first //= 2
         self._current //= 2
         self.interval *= 2
