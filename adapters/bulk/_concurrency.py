@@ -3,14 +3,19 @@
 Additive increase, multiplicative decrease (Chiu and Jain 1989), as TCP does it: one more for each
 success until the first throttling ("slow start", RFC 5681, section 3.1), from then on one more for
 as many successes as calls may run, and 0.7 times as many after a throttling (RFC 9438, section
-4.6). The limit grows only while it is what holds the calls back (RFC 7661).
+4.6). Where the last throttling came it grows slowly, as CUBIC does around its last maximum: each
+throttling rests a key, and most can be done shortly below. The limit grows only while it is what
+holds the calls back (RFC 7661).
 """
 
 from __future__ import annotations
 
+import math
+
 __all__ = ["Concurrency"]
 
 _DECREASE = 0.7
+_CAUTION = 20.0  # how much slower it grows where it was throttled
 
 
 class Concurrency:
@@ -30,6 +35,7 @@ class Concurrency:
         self._limit = float(min(max(start, minimum), maximum))
         self._maximum = maximum
         self._minimum = minimum
+        self._ceiling = math.inf  # where it was throttled last, unless that has been passed
         self.epoch = 0
         self.peak = self.limit
 
@@ -48,12 +54,17 @@ class Concurrency:
         if active < self.limit:
             return
         step = 1.0 if self.epoch == 0 else 1.0 / self._limit
+        if self._limit > self._ceiling:
+            self._ceiling = math.inf
+        elif self._limit >= self._ceiling - 1:
+            step /= _CAUTION
         self._limit = min(self._limit + step, float(self._maximum))
         self.peak = max(self.peak, self.limit)
 
     def throttled(self, epoch: int) -> int:
         """Note that an attempt of this epoch was throttled; return the epoch that holds now."""
         if epoch == self.epoch:
+            self._ceiling = self._limit
             self._limit = max(self._limit * _DECREASE, float(self._minimum))
             self.epoch += 1
         return self.epoch

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from adapters.emulator import Emulator
@@ -20,8 +21,8 @@ _FAULTS = (
     f"limit:requests={_LIMIT},window=1",
     "500:rate=0.01",
     "reset:rate=0.005",
-    "slow:delay=0.2",  # a model takes its time
 )
+_MODELS = {"answers at once": (), "answers after 0.2 s": ("slow:delay=0.2",)}
 _WAYS: dict[str, Callable[..., None]] = {
     "adapters.bulk": by_us,
     "tenacity, 32 threads": by_tenacity,
@@ -35,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description=__doc__)
     parser.add_argument("what", nargs="*", help="kills, memory, race (default: all)")
     parser.add_argument("--rows", type=int, default=100_000, help="of the job that is killed")
-    parser.add_argument("--race-rows", type=int, default=5_000)
+    parser.add_argument("--race-rows", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     chosen = options.what or ["kills", "memory", "race"]
@@ -55,10 +56,10 @@ def _kills(rows: int, kills: int, seed: int) -> None:
 
 
 def _race(rows: int, seed: int) -> None:
-    for name, way in _WAYS.items():
+    for (model, faults), (name, way) in product(_MODELS.items(), _WAYS.items()):
         with (
             tempfile.TemporaryDirectory() as folder,
-            Emulator(seed=seed, faults=_FAULTS) as server,
+            Emulator(seed=seed, faults=[*_FAULTS, *faults]) as server,
         ):
             source, output = Path(folder) / "in.jsonl", Path(folder) / "out.jsonl"
             write_input(source, rows)
@@ -70,7 +71,7 @@ def _race(rows: int, seed: int) -> None:
         statuses = Counter(record.status for record in log)
         early = sum(record.too_early for record in log)
         print(
-            f"{name}: {done / seconds:.0f} rows/s, {done} of {rows} rows in {seconds:.1f} s, "
+            f"{model}, {name}: {done / seconds:.0f} rows/s, {done} of {rows} rows in {seconds:.1f} s, "
             f"{len(log)} requests, {statuses[429]} throttled, {early} before the time told",
             flush=True,
         )

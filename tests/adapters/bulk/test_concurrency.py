@@ -43,6 +43,23 @@ def test_after_a_throttling_it_grows_by_one_in_a_round_trip():
     assert 15 == control.limit
 
 
+def test_it_is_careful_where_it_was_throttled():
+    """One below the limit that was too much it takes twenty times as long; then it goes on."""
+    control = Concurrency(20, maximum=64)
+    control.throttled(control.epoch)
+    while control.limit < 19:
+        succeed(control, 1)
+    succeed(control, 19 * 19)
+
+    assert 19 == control.limit
+
+    while control.limit < 21:
+        succeed(control, 1)
+    succeed(control, 22)
+
+    assert 22 == control.limit
+
+
 def test_a_crowd_that_is_throttled_counts_once():
     """What was sent under an earlier limit says nothing about the one that holds."""
     control = Concurrency(40, maximum=64)
