@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,12 +42,11 @@ def main() -> None:
     if options.list:
         print("\n".join(names))
         return
+    is_whole = not options.name and not options.quick
+    keep = _keeper(options.output or (RESULTS if is_whole else None))
     effort = QUICK if options.quick else FULL
     report = _run(contests, series, storms, effort)
-    is_whole = not options.name and not options.quick
-    output = options.output or (RESULTS if is_whole else None)
-    if output is not None:
-        _keep(report, effort, output)
+    keep(report, effort)
     print(page(report, effort), end="")
 
 
@@ -78,12 +77,18 @@ def _say(name: str) -> None:
     print(f"{name} …", file=sys.stderr, flush=True)
 
 
-def _keep(report: Report, effort: Effort, folder: Path) -> None:
+def _keeper(folder: Path | None) -> Callable[[Report, Effort], None]:
+    """Return what keeps a report, before minutes are spent on one: it may not be installed."""
+    if folder is None:
+        return lambda report, effort: None
     from benchmarks.plots import draw  # takes its time, and is seldom asked for
 
-    folder.mkdir(parents=True, exist_ok=True)
-    plots = draw(report, folder)
-    (folder / "latest.md").write_text(page(report, effort, plots), encoding="utf-8")
+    def keep(report: Report, effort: Effort) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        plots = draw(report, folder)
+        (folder / "latest.md").write_text(page(report, effort, plots), encoding="utf-8")
+
+    return keep
 
 
 if __name__ == "__main__":
