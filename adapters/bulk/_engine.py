@@ -20,6 +20,7 @@ from adapters.bulk._requests import Requests
 from adapters.bulk._rows import Row
 from adapters.bulk._trouble import Halt, Trouble, is_throttling
 from resilience import _clock
+from resilience.classify import classify
 from resilience.telemetry.events import (
     Event,
     KeyRested,
@@ -199,7 +200,7 @@ class Engine:
                 if wait is None:
                     line = error_line(row.number, identity, error, attempts=sent)
                     break
-                comebacks += not is_throttling(error)
+                comebacks += classify(error).kind == "transient"
                 await self._pause(wait)
                 turn.epoch = self._control.epoch
             else:

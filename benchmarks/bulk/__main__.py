@@ -72,7 +72,8 @@ def _race(rows: int, seed: int) -> None:
         early = sum(record.too_early for record in log)
         print(
             f"{model}, {name}: {done / seconds:.0f} rows/s, {done} of {rows} rows "
-            f"in {seconds:.1f} s, {len(log)} requests, {statuses[429]} throttled, {early} before the time told",
+            f"in {seconds:.1f} s, {len(log)} requests, {statuses[429]} throttled, "
+            f"{early} before the time told",
             flush=True,
         )
 

@@ -157,6 +157,16 @@ def test_an_open_circuit_fails_no_row(job: Job, clock):
     assert result.succeeded >= 35
 
 
+def test_an_outage_fails_no_row(job: Job, clock):
+    """With the usual retries the circuit opens before any row has used them up."""
+    names = job.write(40)
+    job.emulator.script(["503:nth=20", *(f"503:nth={number}" for number in range(21, 36))])
+    result = job.run(concurrency=8)
+
+    assert names == [line["id"] for line in job.lines() if line["ok"]]
+    assert len(job.emulator.log()) == result.requests
+
+
 def test_a_rate_limit_fails_no_row(job: Job, clock):
     """A wait that is longer than a call would wait is waited by the run."""
     names = job.write(20)
