@@ -15,22 +15,29 @@ class Users:
     """The functions that one breaker, queue or pool serves.
 
     What is used alone is measured; what only functions use that have their metrics off, is not.
+    Most serve one function: so the first one that is alive takes no list.
     """
 
-    __slots__ = ("_functions",)
+    __slots__ = ("_function", "_others", "_record")
 
     def __init__(self) -> None:
-        self._functions: tuple[tuple[weakref.ref[Any], CallStatistics | None], ...] = ()
+        self._function: weakref.ref[Any] | None = None
+        self._record: CallStatistics | None = None
+        self._others: tuple[tuple[weakref.ref[Any], CallStatistics | None], ...] = ()
 
     def add(self, function: Any, statistics: CallStatistics | None) -> None:
         """Take note of a function that lives as long as it likes, and of its record, if any."""
-        alive = [each for each in self._functions if each[0]() is not None]
-        self._functions = (*alive, (weakref.ref(function), statistics))
+        if self._function is None or self._function() is None:
+            self._function, self._record = weakref.ref(function), statistics
+        else:
+            alive = [each for each in self._others if each[0]() is not None]
+            self._others = (*alive, (weakref.ref(function), statistics))
 
     @property
     def want_metrics(self) -> bool:
         """Whether somebody wants to know how it is."""
-        records = [record for function, record in self._functions if function() is not None]
+        first = () if self._function is None else ((self._function, self._record),)
+        records = [record for function, record in (*first, *self._others) if function() is not None]
         return not records or any(record is not None and record.counts for record in records)
 
     @property
