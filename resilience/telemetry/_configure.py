@@ -19,6 +19,7 @@ from resilience._rules import check
 from resilience._secrets import log_failure
 from resilience._warnings import warn
 from resilience.telemetry._older_metrics import turn_off, turn_on
+from resilience.telemetry.instruments import meters
 
 if TYPE_CHECKING:
     from resilience.telemetry._setup_plan import Plan
@@ -133,6 +134,7 @@ def configure(
         (turn_on if older_genai_metrics else turn_off)()
     with _lock:
         telemetry, notice = _once(plan)
+    meters()  # gauges show from now on, even before the first call
     if notice:
         warn(f"configure(): {notice}", RuntimeWarning)
     return telemetry

@@ -319,3 +319,15 @@ def test_a_bad_variable(monkeypatch, variable: str, value: str, rule: str):
         configure()
     with pytest.raises(SettingsError):
         configure()
+
+
+def test_gauges_show_before_the_first_call(collector: Collector, monkeypatch):
+    """What is there when OpenTelemetry is set up, shows, though nobody has used it yet."""
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "otlp")
+    run_program(
+        "from resilience import CircuitBreaker\n",
+        "from resilience.telemetry import configure\n",
+        f"breaker = CircuitBreaker(name='service')\nconfigure(endpoint={collector.http!r})\n",
+    )
+
+    assert {"resilience.circuit_breaker.state"} == collector.metrics
