@@ -396,3 +396,28 @@ def test_models_that_a_server_invents_are_few(make: Make, server: Recorder, meas
     models = [attributes["gen_ai.response.model"] for attributes, _ in points]
     assert (101, 1) == (len(models), models.count("_OTHER"))
     assert 110 == sum(count for _, (count, _) in points)
+
+
+def test_other_operations_have_their_duration_once(
+    make: Make, server: Recorder, measured: Measured
+):
+    """It is the one metric that both generations have."""
+    _older_metrics.turn_on()
+    server.play(APIS["ovms"].good)
+
+    APIS["ovms"].call(client_of(APIS["ovms"], make, server))
+
+    assert 1 == measured.one(f"{G}.operation.duration")[1][0]
+
+
+def test_a_replica_is_the_server_that_answered(make: Make, server: Recorder, measured: Measured):
+    """Not the address that the client was made with."""
+    server.play(APIS["openai"].good)
+    client = make(openai, KEY, base_url="http://nowhere.invalid/v1")
+    client.keys.add("replica", "sk-replica-0123456789", base_url=server.url)
+    client.chat("m", "hi", key="replica")
+
+    for name in INFERENCE:
+        assert {"server.address": "127.0.0.1", "server.port": port_of(server)}.items() <= (
+            measured.one(name)[0].items()
+        )

@@ -13,9 +13,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 
 from adapters import errors, gemini, openai, s3
+from adapters._messages import StreamEvent
 from adapters._notes import Notes
+from adapters._wire import shown_url
 from resilience import CircuitOpenError
-from resilience.testing import no_waiting
+from resilience.testing import FakeClock, no_waiting
 from tests.adapters.every_api import APIS, KEY, STREAMING, Api
 from tests.adapters.flavours import Make
 from tests.adapters.recorder import Do, Recorder, answer, event_stream
@@ -480,3 +482,48 @@ def test_a_method_of_its_own_has_few_values(make: Make, server: Recorder, seen: 
     expected = {"http.request.method": "_OTHER", "http.request.method_original": "PURGE"}
     assert "HTTP" == seen.request.name
     assert expected.items() <= attributes_of(seen.request).items()
+
+
+def test_a_mistake_of_the_caller_is_an_error_too(make: Make, server: Recorder, seen: Seen):
+    """Whoever has sent it wants to see 4xx as well as 5xx."""
+    server.play(answer(b"", status=404))
+
+    with pytest.raises(errors.NotFoundError):
+        make(openai, KEY, base_url=server.url).chat("m", "hi")
+
+    assert "404" == attributes_of(seen.request)["error.type"]
+    assert StatusCode.ERROR is seen.request.status.status_code
+
+
+def test_the_user_of_an_address_is_not_shown():
+    """Nor a password, where one got in."""
+    assert "https://host:1/v1/x?a=b" == shown_url("https://me:secret@host:1/v1", "x?a=b", ())
+
+
+def test_a_key_that_a_server_echoes_is_masked(make: Make, server: Recorder, seen: Seen):
+    """That of the attempt, also after a change of keys."""
+    keys = {"one": "sk-one-0123456789", "two": "sk-two-0123456789"}
+    echoed = {
+        "id": "id-sk-two-0123456789",
+        "model": "m-sk-two-0123456789",
+        "choices": [{"message": {"content": "a"}, "finish_reason": "f-sk-two-0123456789"}],
+    }
+    server.play(answer({"error": {"message": "sk-one-0123456789"}}, status=429), answer(echoed))
+
+    make(openai, keys=keys, base_url=server.url).chat("m", "hi")
+
+    assert ("id-[masked]", "m-[masked]", ("f-[masked]",)) == tuple(
+        attributes_of(seen.call)[f"gen_ai.response.{name}"]
+        for name in ("id", "model", "finish_reasons")
+    )
+
+
+def test_the_time_between_chunks_is_that_since_the_last_one():
+    """And the first is timed from the beginning of the call."""
+    with FakeClock() as clock:
+        notes = Notes()
+        for seconds in (1, 2, 3):
+            clock.advance(seconds)
+            notes.arrived(StreamEvent())
+
+    assert (1, [2, 3]) == (notes.first_after, notes.gaps)
