@@ -35,6 +35,8 @@ _AT_EXIT = 5.0  # a program without a collector waits as long each time that it 
 _logger = logging.getLogger("resilience.telemetry")
 _lock = SharedLock()
 _telemetry: Telemetry | None = None
+_ending = threading.Event()
+_ender: threading.Thread | None = None
 
 
 class Provider(Protocol):
@@ -166,7 +168,8 @@ def _set_up(plan: Plan) -> tuple[Telemetry, str]:
     except ImportError as error:
         msg = f'configure() needs more ({error}): pip install "resilience-adapters[otel]"'
         raise ImportError(msg, name=error.name) from error
-    _otel_setup.flush_in_children(telemetry)
+    _otel_setup.flush_in_children(telemetry, _AT_EXIT)
+    _wait_for_end()
     return telemetry, f"the program has set up {' and '.join(there)} itself" if there else ""
 
 
@@ -204,8 +207,24 @@ def _started(step: Step) -> threading.Thread | None:
     return thread
 
 
+def _wait_for_end() -> None:
+    """Start the thread that shuts down at exit, where some versions of Python start none."""
+    global _ender  # noqa: PLW0603 - there is one for each process
+    _ender = threading.Thread(target=_shut_down, name="resilience-telemetry-end", daemon=True)
+    _ender.start()
+
+
+def _shut_down() -> None:
+    _ending.wait()
+    if _telemetry is not None:
+        _telemetry.shutdown(_AT_EXIT)
+
+
 @atexit.register
 def _end() -> None:
     """Send what is left. Registered before the ends of batches and threads, it runs after them."""
-    if _telemetry is not None:
-        _telemetry.shutdown(_AT_EXIT)
+    _ending.set()
+    if _ender is not None and _ender.is_alive():
+        _ender.join(_AT_EXIT)
+    else:  # there is nothing to end, or a fork has left the thread behind
+        _shut_down()

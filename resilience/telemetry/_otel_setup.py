@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import partial
 from importlib.metadata import entry_points
-from multiprocessing import util
+from multiprocessing import parent_process, util
 from typing import TYPE_CHECKING, Any
 
 import opentelemetry._logs._internal as logs_api
@@ -65,14 +65,15 @@ def set_up(plan: Plan, *, without: Collection[Signal]) -> dict[Signal, Provider]
     return made
 
 
-def flush_in_children(telemetry: Telemetry) -> None:
+def flush_in_children(telemetry: Telemetry, timeout: float) -> None:
     """Flush at the end of each process of `multiprocessing`, which ends without `atexit`."""
-    util.register_after_fork(telemetry, _flush_at_end)
-    _flush_at_end(telemetry)
 
+    def flush_at_end(telemetry: Telemetry) -> None:
+        util.Finalize(None, telemetry.flush, (timeout,), exitpriority=0)
 
-def _flush_at_end(telemetry: Telemetry) -> None:
-    util.Finalize(None, telemetry.flush, exitpriority=0)
+    util.register_after_fork(telemetry, flush_at_end)
+    if parent_process() is not None:  # one that was not forked
+        flush_at_end(telemetry)
 
 
 def _exporter(signal: Signal, name: str, endpoint: str | None) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import textwrap
 from collections.abc import Iterator
 
@@ -156,12 +158,12 @@ def test_a_program_may_end_as_it_likes(collector: Collector, ending: str):
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_processes_send_what_happened_in_them(collector: Collector, method: str, protocol: str):
     """Those of `multiprocessing` end without `atexit`: what they did is sent all the same."""
     address = collector.grpc if protocol == "grpc" else collector.http
     begin = f"configure(endpoint={address!r}, protocol={protocol!r})\n"
-    again = begin if method == "spawn" else ""  # what a fork has inherited
+    again = "" if method == "fork" else begin  # which a fork has inherited
     child = f"{textwrap.dedent(CALLS)}{again}retry(name='inside')(int)()"
     run_program(
         CALLS,
@@ -192,6 +194,48 @@ def test_a_collector_that_is_not_there_harms_nobody():
     """
 
     assert ["False", "True"] == run_program(CALLS, program)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_collector_that_says_nothing_does_not_hold_up_the_end(monkeypatch, protocol: str):
+    """At exit there is a time limit, which those of the exporters do not extend."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")  # far beyond the patience of a test
+    monkeypatch.delenv("OTEL_METRICS_EXPORTER")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        printed = run_program(
+            CALLS,
+            f"""
+            from resilience.telemetry import _configure
+
+            _configure._AT_EXIT = 0.05
+            configure(endpoint={address!r}, protocol={protocol!r})
+            print(fetch())
+            """,
+        )
+
+    assert ["1"] == printed
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_sends_what_is_left_when_it_exits(collector: Collector):
+    """The thread that does so in its parent is not there any more."""
+    run_program(
+        CALLS,
+        f"""
+        import os, sys, warnings
+
+        warnings.simplefilter("ignore", DeprecationWarning)  # the SDK has threads
+        configure(endpoint={collector.http!r})
+        if child := os.fork():
+            os.waitpid(child, 0)
+        else:
+            fetch()
+            sys.exit()
+        """,
+    )
+
+    assert ["fetch"] == collector.spans
 
 
 @pytest.mark.parametrize("off", ["OTEL_SDK_DISABLED=true", "OTEL_TRACES_EXPORTER=none"])
