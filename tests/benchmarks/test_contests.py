@@ -25,11 +25,6 @@ def test_a_contest_runs(contest: Contest):
     assert all(figure.ratio > 0 and figure.best > 0 for figure in result.figures.values())
 
 
-def test_names_select():
-    """No two contests have the same name."""
-    assert len(CONTESTS) == len({contest.name for contest in CONTESTS})
-
-
 @pytest.mark.parametrize("contest", CONTESTS, ids=[contest.name for contest in CONTESTS])
 def test_goals_are_ours(contest: Contest):
     """A goal is one for us, plain or default, in the order of the table's columns."""
