@@ -62,6 +62,8 @@ class Recorder:
         traces, found, describe = is_tracing(), meters(), self._site.describe_span
         if found is None and not traces and (describe is None or not is_logging()):
             return None
+        if found is not None:
+            found.relieve()  # before the call has begun: it takes its time
         described = None if describe is None else describe(*args, **kwargs)
         span = begin_span(described or _plain(self._site.name)) if traces else None
         active = None if found is None else found.active(self._site.name)
@@ -168,8 +170,7 @@ class Observed:
         self.meters = meters
         self._described = described
         self._active = active
-        if meters is not None and active is not None:
-            meters.relieve()
+        if active is not None:
             active.add(self)
 
     def leave(self) -> Meters | None:

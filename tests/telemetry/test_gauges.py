@@ -11,12 +11,14 @@ from resilience import (
     PriorityQueue,
     RefusedError,
     Settings,
+    _fork,
     circuit_breaker,
     disabled,
     prioritized,
     resilient,
     retry,
 )
+from resilience.telemetry.gauges import readings_of
 from resilience.testing import no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import failing
@@ -101,6 +103,23 @@ def test_what_is_gone_shows_no_more(run, metrics, shown):
 
     assert [{"service": 0, "fetch": 0}, {"fetch": 5}, {"pool": 1}] == before
     assert [{"fetch": 0}, {"fetch": 5}, {}] == [shown(gauge) for gauge in gauges]
+
+
+def test_objects_may_be_made_while_somebody_looks(monkeypatch):
+    """Another thread adds one in the midst of it: it is looked at once more."""
+
+    class Busy(list):
+        def __iter__(self):
+            if not asked:
+                asked.append(True)
+                raise RuntimeError("Set changed size during iteration")
+            return super().__iter__()
+
+    asked = []
+    monkeypatch.setattr(_fork, "_objects", Busy([CircuitBreaker(name="service")]))
+
+    assert [({"resilience.name": "service"}, 0)] == readings_of(f"resilience.{STATE}")
+    assert asked
 
 
 def test_each_key_of_a_breaker_shows(run, metrics, shown):

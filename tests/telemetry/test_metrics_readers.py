@@ -273,3 +273,26 @@ def test_several_threads_begin_at_once(monkeypatch):
 
     assert 400 == counts(metrics)
     assert {("fetch",): 0} == metrics.points("call.active")
+
+
+def test_a_provider_may_call_decorated_functions_itself(monkeypatch):
+    """While it makes the instruments, for one; such a call is not measured and does not wait."""
+    metrics, asked = Metrics(), []
+
+    @retry(name="inner")
+    def inner():
+        asked.append("fine")
+
+    class Provider(MeterProvider):
+        def get_meter(self, *args, **kwargs):
+            inner()
+            return metrics.provider.get_meter(*args, **kwargs)
+
+    use(monkeypatch, Provider(shutdown_on_exit=False))
+    retry(name="outer")(lambda: None)()
+    inner()
+
+    assert ["fine"] * 2 == asked
+    assert {("inner", "success"): 1, ("outer", "success"): 1} == {
+        key: count for key, (count, _) in metrics.points("call.duration").items()
+    }
