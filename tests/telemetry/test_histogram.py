@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+import random
+import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilience.telemetry.histogram import Histogram
 
+DISTRIBUTIONS = {
+    "uniform": lambda luck: luck.uniform(0.1, 1),
+    "exponential": lambda luck: luck.expovariate(1) + 1e-6,
+    "log-normal": lambda luck: luck.lognormvariate(0, 1.5),
+    "Pareto": lambda luck: luck.paretovariate(1.2),
+    "two peaks": lambda luck: luck.choice([0.01, 1]) * luck.uniform(0.9, 1.1),
+    "all the same": lambda _: 0.7,
+}
 SHARES = (0.0, 0.5, 0.9, 0.99, 1.0)
 seconds = st.floats(1e-9, 9e5)
 
@@ -31,6 +41,19 @@ def test_a_percentile_is_at_most_2_percent_off(values):
     """From a nanosecond to eleven days, whatever the distribution."""
     histogram = histogram_of(values)
     for share in SHARES:
+        assert pytest.approx(exact(values, share), rel=0.02) == histogram.quantile(share)
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@given(seed=st.integers(0, 2**32), scale=st.sampled_from([1e-6, 0.01, 1.0, 300.0]))
+@settings(max_examples=10)
+def test_whatever_the_distribution(distribution, seed, scale):
+    """Many values of one shape, from microseconds to hours, folded in batches."""
+    luck, histogram = random.Random(seed), Histogram()
+    values = [scale * DISTRIBUTIONS[distribution](luck) for _ in range(3_000)]
+    for begin in range(0, len(values), 1_024):
+        histogram.extend(values[begin : begin + 1_024])
+    for share in (0.01, 0.5, 0.9, 0.99, 0.999):
         assert pytest.approx(exact(values, share), rel=0.02) == histogram.quantile(share)
 
 
@@ -78,3 +101,21 @@ def test_it_does_not_grow():
 def test_an_empty_one_says_nothing():
     """No values, no percentile."""
     assert [0.0] * 5 == [Histogram().quantile(share) for share in SHARES]
+
+
+@given(values=st.lists(seconds, max_size=60))
+def test_bars_hold_every_value(values):
+    """Each within its bounds, which follow one another; four bars to a doubling."""
+    bars = histogram_of(values).bars()
+
+    assert len(values) == sum(count for _, _, count in bars)
+    for low, high, count in bars:
+        held = sum(low <= value < high for value in map(as_single, values))
+        assert held == count
+        assert 1.1 < high / low <= 1.25
+    assert bars == sorted(bars)
+
+
+def as_single(value):
+    """The value with the precision in which it is counted."""
+    return struct.unpack("f", struct.pack("f", value))[0]

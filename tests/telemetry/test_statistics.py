@@ -247,6 +247,31 @@ def test_what_is_live_is_asked_when_somebody_looks(run, name):
     assert 0 == get_stats(name)["queue_size"] == get_stats(name)["active_requests"]
 
 
+def test_a_stream_that_breaks_off_is_a_failed_attempt(run, name):
+    """After its first item no retry sees it; it counts all the same, once."""
+
+    @run.drive
+    @retry(name=name, max_retries=1, jitter=0)
+    @run.function
+    def numbers(fails_at):
+        script.append(fails_at)
+        for number in range(2):
+            if number == fails_at:
+                raise OSError("gone")
+            yield number
+
+    script = []
+    with no_waiting():
+        for fails_at in (1, 0):
+            with pytest.raises(OSError, match="gone"):
+                list(numbers(fails_at))
+    stats = get_stats(name)
+
+    assert [1, 0, 0] == script
+    assert (2, 1) == (stats["failed_requests"], stats["retries"])
+    assert {"OSError": 3} == stats["attempt_errors_by_type"]
+
+
 def test_the_timeline_says_when_calls_ended(run, name):
     """Each outcome and each retry in its own second; what is still running is in none."""
     outcomes = ["fine", OSError, "fine", OSError, OSError, KeyboardInterrupt, "fine"]

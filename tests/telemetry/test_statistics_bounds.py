@@ -11,7 +11,9 @@ import tracemalloc
 import pytest
 
 from resilience import get_stats, retry
+from resilience.telemetry.histogram import Histogram
 from resilience.telemetry.statistics import FOLD_AT, CallStatistics
+from resilience.telemetry.timeline import Timeline
 from resilience.testing import FakeClock
 from tests.support.programs import run_program
 
@@ -77,6 +79,37 @@ def test_threads_lose_no_count():
     assert 0.5 == pytest.approx(stats["average_latency"])
     assert agrees
     assert all(agrees)
+
+
+def test_trap_9_what_the_garbage_collector_counts_is_counted_once(monkeypatch):
+    """It may close a forgotten stream in the midst of a step, whose end is counted there."""
+    statistics, turn, extend = CallStatistics("collected"), Timeline.turn, Histogram.extend
+
+    def collects(step):
+        def interrupted(self, *args):
+            if not seen[step]:
+                seen[step] = True
+                statistics.ended(OSError(), 0.5)
+                statistics.succeeded(0.5)
+                statistics.fold()
+            return step(self, *args)
+
+        return interrupted
+
+    seen = {turn: False, extend: False}
+    monkeypatch.setattr(Timeline, "turn", collects(turn))
+    monkeypatch.setattr(Histogram, "extend", collects(extend))
+    with FakeClock() as clock:
+        for _ in range(3):
+            statistics.succeeded(0.5)
+            clock.advance(1)
+        statistics.fold()
+        snapshot = statistics.snapshot()
+
+    assert [True, True] == list(seen.values())
+    assert {"success": 5, "failure": 2} == snapshot.outcomes
+    assert (5, 2) == tuple(sum(_on_timeline(snapshot, kind)) for kind in ("success", "failure"))
+    assert 7 == snapshot.latency.count
 
 
 def test_memory_stays_flat_for_a_million_calls():
