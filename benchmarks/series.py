@@ -32,7 +32,8 @@ class Series:
         sizes: How much of it, growing.
         lines: For each label, what makes the taking of one sample at a size. A maker that imports
             what is not installed leaves its line out.
-        goals: The most that the cost may grow by, as a ratio, by label.
+        goals: The most that the cost may grow by, as a ratio, by label; in place of a number, the
+            label whose growth is to be reached.
         shown: What a cost is shown in: "µs", "ms" or "bytes".
         with_gc: The garbage collector runs, because it is a part of the cost.
         weight: Rounds are divided by this.
@@ -45,7 +46,7 @@ class Series:
     axis: str
     sizes: Sequence[int]
     lines: Mapping[str, Callable[[int], Step]]
-    goals: Mapping[str, float] = field(default_factory=dict)
+    goals: Mapping[str, float | str] = field(default_factory=dict)
     shown: str = "µs"
     with_gc: bool = False
     weight: int = 1
@@ -130,9 +131,15 @@ def _rows(curve: Curve) -> Iterable[tuple[str, ...]]:
             *(shown(series.shown, costs[size].best) for size in sizes),
             f"{number(growth.ratio)} × ({number(growth.median)})",
             " to ".join(map(number, growth.spread)),
-            "" if goal is None else number(goal),
-            "" if goal is None else verdict(growth, goal),
+            *(("", "") if goal is None else _goal_cells(curve, growth, goal)),
         )
+
+
+def _goal_cells(curve: Curve, growth: Figure, goal: float | str) -> tuple[str, str]:
+    """Return the goal, and whether it is reached."""
+    if isinstance(goal, str):
+        return goal, verdict(growth, curve.growth[goal].ratio)
+    return number(goal), verdict(growth, goal)
 
 
 def cost_table(curves: Sequence[Curve]) -> str:

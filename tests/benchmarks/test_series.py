@@ -68,6 +68,16 @@ def test_a_goal_bounds_the_growth():
     assert text.endswith("| 1.50 | no |")
 
 
+def test_a_goal_may_be_the_growth_of_another():
+    """Who grows no more than what it stands on has not grown by itself."""
+    line, other = scripted({1: (1.0,) * 3, 1_000: (2.0,) * 3}), {1: (3.0,) * 3, 1_000: (6.0,) * 3}
+    text = growth_table(
+        [curve_of({PLAIN: line, "task": scripted(other)}, goals={PLAIN: "task"}, shown="bytes")]
+    )
+
+    assert "| 2.00 to 2.00 | task | yes |" in text
+
+
 def test_who_is_not_installed_has_no_line():
     """The others have theirs."""
     curve = curve_of({PLAIN: scripted({1: (1.0,) * 3, 1_000: (1.0,) * 3}), "peer": missing})
