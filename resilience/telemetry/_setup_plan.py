@@ -44,12 +44,14 @@ def plan(service_name: str | None, endpoint: str | None, protocol: str | None) -
     """Return what these arguments of `configure`, and the variables, ask for.
 
     Raises:
-        SettingsError: for an argument that breaks its rule, or a protocol that nobody speaks.
+        SettingsError: for an argument that breaks its rule, a protocol that nobody speaks, and an
+            interval that is none.
     """
     check("service_name", service_name, "name")
     if endpoint is not None and not _is_address(endpoint):
         fail("endpoint", "must be an address such as http://localhost:4318, or None", endpoint)
     _check_protocol("protocol", protocol)
+    _check_interval()
     return Plan(
         service_name=service_name,
         endpoint=endpoint,
@@ -81,6 +83,18 @@ def _of_protocol(name: str, signal: Signal, protocol: str | None) -> str:
 def _check_protocol(setting: str, protocol: str | None) -> None:
     if protocol is not None and protocol not in _PROTOCOLS:
         fail(setting, 'must be "grpc" or "http/protobuf"', protocol)
+
+
+def _check_interval() -> None:
+    """Refuse here what the SDK would refuse once a part is set up, or replace by its default."""
+    name = "OTEL_METRIC_EXPORT_INTERVAL"
+    text = _variable(name)
+    try:
+        is_good = text == "" or float(text) > 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        fail(name, "must be a number of milliseconds, more than 0", text)
 
 
 def _variable(name: str) -> str:

@@ -353,6 +353,8 @@ def test_a_bad_argument(argument: str, value: object, rule: str):
     [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", 'must be "grpc" or "http/protobuf"'),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "smtp", 'must be "grpc" or "http/protobuf"'),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0", "must be a number of milliseconds, more than 0"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "1 s", "must be a number of milliseconds, more than 0"),
         ("OTEL_TRACES_EXPORTER", "otpl", r"must name installed exporters \(console, none, otlp"),
     ],
 )
