@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from resilience._context import Priority, act_for, priorities_in
 from resilience._request_id import forget_request_id
-from resilience.telemetry.events import BatchFlushed, publish
+from resilience.telemetry.events import BatchFlushed, is_wanted, publish
 from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_tracing
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def scene(
     try:
         if collector.is_observed and is_tracing():
             span = _begin_span(collector.name, machine, items)
-        if BatchFlushed.listeners:
+        if is_wanted(BatchFlushed):
             _publish(collector, machine, len(items))
         yield failed
         error = failed[0] if failed else None
