@@ -255,7 +255,8 @@ def test_an_error_whose_body_cannot_be_read_is_known_by_its_status(client, serve
     with pytest.raises(errors.RateLimitError) as caught:
         client.chat(MODEL, "Hi")
 
-    assert (None, 3600) == (caught.value.body, pytest.approx(caught.value.retry_after))
+    # It counts down, and on a machine that is busy, some time has passed.
+    assert (None, pytest.approx(3600, abs=60)) == (caught.value.body, caught.value.retry_after)
 
 
 def test_the_last_error_comes_out_as_it_is(make, server: Recorder, clock):
