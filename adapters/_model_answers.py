@@ -13,6 +13,7 @@ from adapters._json import is_list, is_object, word_or_none
 from adapters._masking import mask
 from adapters._messages import Usage
 from adapters._modalities import UNKNOWN, counted_in
+from adapters._results import Answer
 
 __all__ = ["answered_by_model", "kinds_of", "model_of", "usage_of"]
 
@@ -27,7 +28,7 @@ def answered_by_model(exchange: Exchange, error: BaseException | None) -> dict[s
         "gen_ai.response.finish_reasons": _finish_reasons(exchange, error),
         "gen_ai.response.time_to_first_chunk": exchange.notes and exchange.notes.first_after,
         "gen_ai.embeddings.dimension.count": _dimensions(exchange),
-        **_usage(usage_of(exchange)),
+        **_usage(exchange),
         **_usage_by_kind(exchange),
     }
     return {name: value for name, value in found.items() if value is not None}
@@ -54,16 +55,22 @@ def model_of(exchange: Exchange) -> str | None:
     return word_or_none(mask(model, exchange.forms))
 
 
-def _usage(usage: Usage) -> dict[str, int | None]:
+def _usage(exchange: Exchange) -> dict[str, int | None]:
+    usage = usage_of(exchange)
     if not usage:
         return {}
-    return {
+    counts: dict[str, int | None] = {
         "gen_ai.usage.input_tokens": usage.input_tokens,
         "gen_ai.usage.output_tokens": usage.output_tokens,
         "gen_ai.usage.cache_read.input_tokens": usage.cached_tokens or None,
         "gen_ai.usage.cache_write.input_tokens": usage.cache_write_tokens or None,
         "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens or None,
     }
+    result = exchange.notes and exchange.notes.result
+    if result is None or isinstance(result, Answer):
+        return counts
+    # Whatever makes no text has no output, and may have no more than a total.
+    return {name: count or None for name, count in counts.items()}
 
 
 def _usage_by_kind(exchange: Exchange) -> dict[str, int]:

@@ -139,7 +139,7 @@ def emit(name: str, attributes: Mapping[str, Any], *, warns: bool = False) -> No
         try:
             _otel_logs.emit(name, attributes, warns=warns)
         except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
-            log_failure(_logger, f"the event {name} was not emitted", error)
+            _otel().complain(f"the event {name} was not emitted", error)
 
 
 def annotate(**attributes: Any) -> None:

@@ -527,3 +527,22 @@ def test_the_time_between_chunks_is_that_since_the_last_one():
             notes.arrived(StreamEvent())
 
     assert (1, [2, 3]) == (notes.first_after, notes.gaps)
+
+
+def test_vectors(make: Make, server: Recorder, seen: Seen):
+    """What was asked, how long they are, and the tokens of the input; there are no others."""
+    usage = {"prompt_tokens": 5, "total_tokens": 5}
+    server.play(answer({"model": "e-1", "data": [{"embedding": [0.5, 1, 2]}], "usage": usage}))
+
+    make(openai, KEY, base_url=server.url).embed("e", ["hi"], request_id="mine", user="me")
+
+    assert "embeddings e" == seen.call.name
+    assert {
+        **common(APIS["openai"], port_of(server)),
+        "gen_ai.operation.name": "embeddings",
+        "gen_ai.request.model": "e",
+        "gen_ai.request.encoding_formats": ("base64",),
+        "gen_ai.response.model": "e-1",
+        "gen_ai.embeddings.dimension.count": 3,
+        "gen_ai.usage.input_tokens": 5,
+    } == attributes_of(seen.call)
