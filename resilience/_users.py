@@ -36,9 +36,12 @@ class Users:
     @property
     def want_metrics(self) -> bool:
         """Whether somebody wants to know how it is."""
-        first = () if self._function is None else ((self._function, self._record),)
-        records = [record for function, record in (*first, *self._others) if function() is not None]
-        return not records or any(record is not None and record.counts for record in records)
+        if self._function is None:
+            return True
+        pairs = ((self._function, self._record), *self._others)
+        alive = [record for function, record in pairs if function() is not None]
+        records = alive or [record for _, record in pairs]  # what they wanted holds on
+        return any(record is not None and record.counts for record in records)
 
     @property
     def measure(self) -> bool:

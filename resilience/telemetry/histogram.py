@@ -40,8 +40,8 @@ class Histogram:
         if not values:
             return
         longest = max(values)
-        if min(values) < 0 or longest > _LARGEST:
-            values = [min(max(value, 0.0), _LARGEST) for value in values]
+        if min(values) <= 0 or longest > _LARGEST:  # -0.0 has a sign, too
+            values = [min(value, _LARGEST) if value > 0 else 0.0 for value in values]
             longest = max(values)
         self.count += len(values)
         self.total += sum(values)

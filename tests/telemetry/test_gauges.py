@@ -12,6 +12,7 @@ from resilience import (
     RefusedError,
     Settings,
     _fork,
+    batched,
     circuit_breaker,
     disabled,
     prioritized,
@@ -25,7 +26,6 @@ from tests.support.faults import failing
 from tests.support.keys import lease, throttled
 
 STATE = "circuit_breaker.state"
-NOW = {"active", "available", "limit", "size", "state"}  # what is read, not counted
 
 
 @pytest.fixture
@@ -160,7 +160,13 @@ def test_no_metrics_of_whom_wants_none(run, metrics, shown):
     pool = pool_of("ab", name="pool", max_concurrent_requests=1, failure_threshold=1)
     settings = Settings(metrics_enabled=False, failure_threshold=1, initial_retry_delay=0)
     body = failing(throttled(60), then=OSError)
+    run.decorate(retry(name="loud"), failing())()
     fetch = run.decorate(resilient(settings, keys=pool, name="silent"), lambda api_key: body())
+    keyed = circuit_breaker(key=lambda host: host, metrics_enabled=False, name="keyed")
+    by_host = run.decorate(keyed, lambda host: host)
+    by_host("a")
+    batches = batched(max_concurrent_batches=1, metrics_enabled=False, name="batches")
+    run.call(batches(run.function(list)).map, [1])
     with no_waiting(), pytest.raises(OSError, match="scripted"):
         fetch()
     with pytest.raises(RefusedError):
@@ -168,7 +174,9 @@ def test_no_metrics_of_whom_wants_none(run, metrics, shown):
     fetch.circuit_breaker.open()
 
     assert [{}] * 3 == [shown(gauge) for gauge in (STATE, "queue.limit", "key.available")]
-    assert not [name for name in metrics.all() if name.rpartition(".")[2] not in NOW]
+    assert {"call.active", "call.duration"} == {name.partition(".")[2] for name in metrics.all()}
+    assert [("loud", "success")] == list(metrics.points("call.duration"))
+    assert {"a"} == set(by_host.circuit_breakers)
 
 
 def test_what_others_use_as_well_is_measured(run, metrics, shown):

@@ -7,7 +7,7 @@ import random
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from resilience.telemetry.histogram import Histogram
@@ -58,6 +58,7 @@ def test_whatever_the_distribution(distribution, seed, scale):
 
 
 @given(values=st.lists(st.just(0.0) | st.floats(-10, 0) | seconds, min_size=1, max_size=30))
+@example(values=[-0.0, 1.0])
 def test_what_took_no_time_took_none(values):
     """Nothing, and less than nothing where a clock was set back, count as 0, exactly."""
     histogram = histogram_of(values)
