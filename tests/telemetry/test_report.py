@@ -140,6 +140,7 @@ def test_details_say_what_happened_when(run, request):
     assert (1.0, [1, *[0] * 8, 1]) == (timeline["interval"], timeline["success"])
     assert pytest.approx([began + 0.5] * 3) == [each.pop("at") for each in (rest, opened, closed)]
     assert {"seconds": 1.0, "reason": "rate_limit"} == rest
+    assert 1 == report["cooldowns"] == report["endpoints"]["a"]["cooldowns"]
     assert {"from": "CLOSED", "to": "OPEN", "reason": "manual"} == opened
     assert {"from": "OPEN", "to": "CLOSED", "reason": "manual"} == closed
 

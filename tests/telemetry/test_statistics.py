@@ -295,6 +295,12 @@ def test_the_timeline_says_when_calls_ended(run, name):
     } == seen
     reset_stats(name)
     assert [] == record.snapshot().timeline.as_dict(0)["success"]
+    with FakeClock(start=0.5) as clock:
+        for _ in range(2):
+            fetch()
+            clock.advance(2)
+        fetch()
+        assert [1, 0, 1, 0, 1] == record.snapshot().timeline.as_dict(0)["success"]
 
 
 def test_a_shared_queue_counts_once_in_all(run, name):

@@ -11,7 +11,6 @@ import tracemalloc
 import pytest
 
 from resilience import get_stats, retry
-from resilience.telemetry.histogram import Histogram
 from resilience.telemetry.statistics import FOLD_AT, CallStatistics
 from resilience.telemetry.timeline import Timeline
 from resilience.testing import FakeClock
@@ -83,22 +82,28 @@ def test_threads_lose_no_count():
 
 def test_trap_9_what_the_garbage_collector_counts_is_counted_once(monkeypatch):
     """It may close a forgotten stream in the midst of a step, whose end is counted there."""
-    statistics, turn, extend = CallStatistics("collected"), Timeline.turn, Histogram.extend
+    statistics, fill = CallStatistics("collected"), Timeline._fill
+    collections = iter(range(2))
 
-    def collects(step):
-        def interrupted(self, *args):
-            if not seen[step]:
-                seen[step] = True
-                statistics.ended(OSError(), 0.5)
-                statistics.succeeded(0.5)
-                statistics.fold()
-            return step(self, *args)
+    def collect():
+        if next(collections, None) is not None:
+            clock.advance(5)
+            statistics.ended(OSError(), 0.5)
+            statistics.succeeded(0.5)
+            statistics.fold()
 
-        return interrupted
+    class Pending(list):
+        def __getitem__(self, index):
+            found = super().__getitem__(index)
+            collect()
+            return found
 
-    seen = {turn: False, extend: False}
-    monkeypatch.setattr(Timeline, "turn", collects(turn))
-    monkeypatch.setattr(Histogram, "extend", collects(extend))
+    def interrupted(self, *args):
+        collect()
+        fill(self, *args)
+
+    monkeypatch.setattr(Timeline, "_fill", interrupted)
+    statistics.pending = Pending()
     with FakeClock() as clock:
         for _ in range(3):
             statistics.succeeded(0.5)
@@ -106,9 +111,10 @@ def test_trap_9_what_the_garbage_collector_counts_is_counted_once(monkeypatch):
         statistics.fold()
         snapshot = statistics.snapshot()
 
-    assert [True, True] == list(seen.values())
     assert {"success": 5, "failure": 2} == snapshot.outcomes
-    assert (5, 2) == tuple(sum(_on_timeline(snapshot, kind)) for kind in ("success", "failure"))
+    # In the interval in which the step began.
+    assert [1, 2, 0, 0, 0, 0, 0, 2] == _on_timeline(snapshot, "success")[:8]
+    assert [0, 1, 0, 0, 0, 0, 0, 1] == _on_timeline(snapshot, "failure")[:8]
     assert 7 == snapshot.latency.count
 
 
