@@ -116,9 +116,9 @@ def test_transient_errors_are_tried_again(job: Job, clock):
 
 
 def test_throttling_lowers_the_limit(job: Job, clock):
-    """A server that takes few requests is asked by few: fewer than without a limit."""
+    """A server that asks for less gets less at a time."""
     job.write(120)
-    job.emulator.script(["limit:requests=20,window=1"])
+    job.emulator.script(["429:every=20,retry_after=1"])
     limits = []
     result = job.run(on_progress=lambda progress: limits.append(progress.limit))
 
@@ -127,10 +127,19 @@ def test_throttling_lowers_the_limit(job: Job, clock):
     assert min(limits) < result.concurrency
 
 
+def test_each_attempt_counts_that_is_throttled_anew(job: Job, clock):
+    """A row that meets a lower limit, and is throttled again, lowers it again."""
+    job.write(1)
+    job.emulator.script(["429:first=3,retry_after=1"])
+    result = job.run(keys=list(job.emulator.keys().values())[:1])
+
+    assert (1, 3, 4) == (result.succeeded, result.throttled, result.requests)
+
+
 def test_runs_side_by_side_know_nothing_of_each_other(job: Job, clock):
     """What throttles one of them does not slow the other one down."""
     job.write(60)
-    job.emulator.script(["limit:key=production,requests=10,window=1"])
+    job.emulator.script(["429:key=production,every=10,retry_after=1"])
 
     def start(name: str):
         arguments = job.arguments(keys={name: job.emulator.keys()[name]}, name=name)
@@ -298,6 +307,27 @@ def test_an_interruption_that_comes_too_late(job: Job):
     result = job.run(on_start=stops.append, on_progress=stop)
 
     assert ("complete", 3) == (result.ending, len(job.lines()))
+
+
+def test_an_interruption_ends_the_waits(job: Job, clock):
+    """A row that would have to wait is left for the next run, even if it is the last one."""
+    job.emulator.script(["429:first=1,retry_after=50"])
+    stops = []
+
+    def rows():
+        yield {"text": "good"}
+        for stop in stops:
+            stop()
+
+    keys = list(job.emulator.keys().values())[:1]
+    result = job.run(source=rows(), keys=keys, on_start=stops.append, max_retry_delay=10)
+
+    assert ("interrupted", 0) == (result.ending, result.rows)
+    assert clock.now < 50
+
+    stops.clear()
+
+    assert 1 == job.run(source=rows()).succeeded
 
 
 def test_a_second_interruption_waits_for_nothing(job: Job):
