@@ -25,7 +25,9 @@ _FAULTS = (
 _MODELS = {"answers at once": (), "answers after 0.2 s": ("slow:delay=0.2",)}
 _WAYS: dict[str, Callable[..., None]] = {
     "adapters.bulk": by_us,
-    "tenacity, 32 threads": by_tenacity,
+    "tenacity, 8 threads": partial(by_tenacity, workers=8),
+    "tenacity, 32 threads": partial(by_tenacity, workers=32),
+    "tenacity, 128 threads": partial(by_tenacity, workers=128),
     "cookbook, told half the limit": partial(by_cookbook, per_minute=_LIMIT * 30.0),
     "cookbook, told the limit": partial(by_cookbook, per_minute=_LIMIT * 60.0),
 }

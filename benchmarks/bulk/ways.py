@@ -49,7 +49,9 @@ def by_us(source: Path, output: Path, base_url: str, key: str) -> None:
     )
 
 
-def by_tenacity(source: Path, output: Path, base_url: str, key: str) -> None:
+def by_tenacity(
+    source: Path, output: Path, base_url: str, key: str, workers: int = WORKERS
+) -> None:
     """With the vendor's client, tenacity and threads."""
     client = openai.OpenAI(api_key=key, base_url=base_url, max_retries=0)
 
@@ -63,7 +65,7 @@ def by_tenacity(source: Path, output: Path, base_url: str, key: str) -> None:
         return {"id": row["id"], "vector": answer.data[0].embedding}
 
     rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
-    with output.open("w", encoding="utf-8") as file, ThreadPoolExecutor(WORKERS) as executor:
+    with output.open("w", encoding="utf-8") as file, ThreadPoolExecutor(workers) as executor:
         for future in as_completed([executor.submit(embed, row) for row in rows]):
             if future.exception() is None:
                 file.write(json.dumps(future.result()) + "\n")
