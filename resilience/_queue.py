@@ -91,16 +91,20 @@ class PriorityQueue(QueueControl, QueueJobs):
             with self._lock:
                 if arrival := self._machine.take():
                     self._holders[me] = arrival  # no call in between: Ctrl-C could come there
-                    return self._take_old_place(me, arrival) if self._away else arrival
-                waiter = ThreadWaiter()
-                ticket = self._stand_in_line(tier, me, waiter)
-            self._catch_up()
+                    if self._away:
+                        arrival = self._take_old_place(me, arrival)
+                else:
+                    ticket = self._stand_in_line(tier, me, ThreadWaiter())
+            if self._late:
+                self._catch_up()
+            if ticket is None:
+                return arrival
             if ticket.fate == "waiting":
                 lend_permit()
             limit, refusal = self._longest_wait()
             end = None if limit is None else ticket.since + limit
             while ticket.fate == "waiting" and (end is None or _clock.now() < end):
-                waiter.wait(None if end is None else end - _clock.now())
+                ticket.waiter.wait(None if end is None else end - _clock.now())
             return self._served(ticket, me, refusal)
         except BaseException:
             self._undo(me, ticket)
@@ -117,14 +121,18 @@ class PriorityQueue(QueueControl, QueueJobs):
             with self._lock:
                 if arrival := self._machine.take():
                     self._holders[me] = arrival  # no call in between: Ctrl-C could come there
-                    return self._take_old_place(me, arrival) if self._away else arrival
-                waiter = LoopWaiter()
-                ticket = self._stand_in_line(tier, me, waiter)
-            self._catch_up()
+                    if self._away:
+                        arrival = self._take_old_place(me, arrival)
+                else:
+                    ticket = self._stand_in_line(tier, me, LoopWaiter())
+            if self._late:
+                self._catch_up()
+            if ticket is None:
+                return arrival
             limit, refusal = self._longest_wait()
             if ticket.fate == "waiting":
                 lend_permit()
-                await waiter.wait(limit)
+                await ticket.waiter.wait(limit)
             return self._served(ticket, me, refusal)
         except BaseException:
             # Cancelled, perhaps in the very moment between being handed a permit and running.
@@ -173,14 +181,21 @@ class PriorityQueue(QueueControl, QueueJobs):
 
         So does a stream that was opened under the permit of its caller and may outlive it.
         """
-        with self._step():
-            if me in self._machine.passing:
-                self._holders[me] = self._machine.adopt(me)
-            arrival = self._holders.get(me)
-            if not isinstance(arrival, int):
-                return None
-            self._shares[arrival] = self._shares.get(arrival, 1) + 1
-            return arrival
+        shared = None
+        try:
+            with self._step():
+                if me in self._machine.passing:
+                    self._holders[me] = self._machine.adopt(me)
+                    self._machine.settle()
+                arrival = self._holders.get(me)
+                if isinstance(arrival, int):
+                    self._shares[arrival] = self._shares.get(arrival, 1) + 1
+                    shared = arrival
+        except BaseException:
+            if shared is not None:
+                self.leave(me, shared)
+            raise
+        return shared
 
     def _take_old_place(self, me: object, arrival: int) -> int:
         """Come back with the place that was kept, if there is one; the lock is held."""

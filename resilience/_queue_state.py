@@ -58,17 +58,26 @@ class QueueState:
     def _stand_in_line(
         self, tier: int | None, me: object, waiter: Waiter, *, is_job: bool = False
     ) -> Ticket:
-        """Become a waiter, or be refused; the lock is held."""
+        """Become a waiter, or be refused; the lock is held, and the caller catches up after it."""
         machine = self._machine
+        now = _clock.now()
+        if machine.waiting:
+            self._grant_others(now)
         place = None if is_job else self._away.get(me)
         if not machine.disabled:  # it may have been turned off since the caller looked
             self._check_room(place, is_job=is_job)
         self._away.pop(me, None)
         tier = current_priority() if tier is None else tier
-        now = _clock.now()
         ticket = machine.wait(tier, now, waiter, place=place, is_job=is_job)
-        ticket.at_once = bool(machine.grant(now))  # who comes back passes where a newcomer may not
+        self._grant_others(now, ticket)
+        ticket.at_once = ticket.fate == "granted"  # who comes back passes where a newcomer may not
         return ticket
+
+    def _grant_others(self, now: float, own: Ticket | None = None) -> None:
+        """Grant what was given back without the lock; the others are woken when it is let go."""
+        others = [ticket for ticket in self._machine.grant(now) if ticket is not own]
+        if others:
+            self._late.append(partial(self._wake, others, []))
 
     def _check_room(self, place: int | None, *, is_job: bool) -> None:
         machine = self._machine

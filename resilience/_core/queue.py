@@ -2,8 +2,7 @@
 
 Permits are handed over, never merely freed: the machine counts the permit of the next waiter
 before anybody wakes, so nobody can slip in between (a textbook semaphore loses or doubles it).
-After every step no waiter that may run is left waiting while a permit is free; so a newcomer
-that finds a free permit overtakes nobody.
+After every step no waiter that may run is left waiting while a permit is free.
 
 Nearly every call finds a permit free and nobody waiting, and passes without a step of the machine
 and its lock, which would cost as much as all the rest. Two who meet at the last permit must not
@@ -14,7 +13,9 @@ both pass, and nobody must be left waiting for one that was given back unseen:
 - a step lowers `room` first, to 0 while anybody waits, and counts those in `passing` after that: so
   at least one of the two sees the other;
 - whoever leaves `passing` looks after that whether somebody waits, and a step that lets somebody
-  wait counts those in `passing` after that.
+  wait counts those in `passing` after that;
+- between the two, or in the midst of somebody else's step, such a permit is free while somebody
+  waits: whose turn it is gets it from any step, and a newcomer that sees it first leaves it.
 
 Both sides only write and then read, in an order that the interpreter keeps for all threads
 (Dekker's algorithm, of which this is the entry alone).
@@ -105,17 +106,24 @@ class QueueMachine:
     def take(self) -> int:
         """Take a free permit and return the number of the arrival; 0 unless it is `open`.
 
+        And 0 where somebody waits whose turn it is: who left without a step has not said so yet.
         Question and step in one. Once the permit is taken nothing is called any more: Ctrl-C could
         come there.
         """
         self.room = 0
-        arrival = next(self.arrivals) if self.open else 0
+        is_free = self.open and not (self.waiting and self._is_anybodys_turn)
+        arrival = next(self.arrivals) if is_free else 0
         if not arrival:
             self.settle()
             return 0
         self.taken += 1
-        self.room = 0 if self.waiting else self.limit - self.taken
+        self.room = 0 if self.waiting or self.disabled else self.limit - self.taken
         return arrival
+
+    @property
+    def _is_anybodys_turn(self) -> bool:
+        """Whether one of those who wait lacks nothing but a permit."""
+        return self.waiting > self.waiting_jobs or self.busy_workers < self.limit
 
     def settle(self) -> None:
         """Let newcomers pass again, as many as there is room for; at the end of each step."""
@@ -123,12 +131,14 @@ class QueueMachine:
         self.room = 0 if shut else self.limit - self.taken
 
     def adopt(self, holder: object) -> int:
-        """Count a permit without a step as if it had been taken by one; return its arrival."""
+        """Count a permit without a step as if it had been taken by one; return its arrival.
+
+        Nothing is called on the way, as in `take`: the driver notes the holder, and then settles.
+        """
         self.room = 0
         arrival = self.passing[holder]
         self.taken += 1
         del self.passing[holder]
-        self.settle()
         return arrival
 
     def wait(

@@ -207,6 +207,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
             waiter.passes = False
 
             assert waiter.arrival == self.machine.adopt(waiter)
+            self.machine.settle()
 
     @invariant()
     def nobody_waits_who_could_run(self):
