@@ -64,9 +64,10 @@ def _read(path: Path) -> Report:
             saved = json.loads(first + lines.read())
             found = Saved(saved)
             str(found)  # it has all that is shown
+            found.to_html()
     except OSError as error:
         raise click.UsageError(f"cannot read {str(path)!r} ({error.strerror})") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         message = f"{str(path)!r} is neither a saved report nor the results of a bulk run"
         raise click.UsageError(message) from error
     return found

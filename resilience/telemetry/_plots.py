@@ -158,7 +158,7 @@ def _rect(
 ) -> str:
     place = f'x="{left:.2f}" y="{100 - base - height:.2f}"'
     size = f'width="{max(0.15, right - left):.2f}" height="{height:.2f}"'
-    return f'<rect class="{kind}" {place} {size}><title>{text(title)}</title></rect>'
+    return f'<rect class="{text(kind)}" {place} {size}><title>{text(title)}</title></rect>'
 
 
 def _label(at: float, label: str, row: int) -> str:

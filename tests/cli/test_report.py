@@ -90,6 +90,17 @@ def test_bad_input(cli: Cli, tmp_path: Path, content: str, message: str) -> None
     assert message in refusal(cli("report", "file"))
 
 
+def test_a_report_with_parts_that_are_none(cli: Cli, saved: Path) -> None:
+    """What only the page shows is looked at as well before anything is written."""
+    report = json.loads(saved.read_text())
+    for broken in ({"timeline": {}}, {"circuits": {"one": []}}, {"latency_distribution": [[]]}):
+        saved.write_text(json.dumps(report | broken))
+        said = refusal(cli("report", str(saved), "--html", "page.html"))
+
+        assert "neither a saved report nor the results of a bulk run" in said
+        assert not (saved.parent / "page.html").exists()
+
+
 def test_files_that_cannot_be_used(cli: Cli, saved: Path) -> None:
     """One that is not there, and one that cannot be written."""
     assert "cannot read 'missing'" in refusal(cli("report", "missing"))

@@ -93,6 +93,16 @@ def test_text_is_nothing_but_text(report):
         assert text in page.texts
 
 
+def test_what_a_saved_report_calls_a_state_is_nothing_but_text(report):
+    """A file may hold anything in the place of a state, and still puts no element into the page."""
+    saved = Report(json.loads(json.dumps(report)))
+    saved["circuits"][NAME][-1]["to"] = '"><script>alert(1)</script><i class="'
+    page = Page(saved.to_html())
+
+    assert "script" not in page.tags
+    assert 1 == page.count('"><script>alert(1)</script><i class="')
+
+
 def test_a_page_needs_nothing_else(report):
     """No script, no style sheet, no font, no picture, no address of anything."""
     html = report.to_html()
