@@ -157,13 +157,13 @@ def _run(arguments: dict[str, Any], report: str | None) -> int:
             result = run(**arguments, on_progress=view.show, on_start=_on_signals)
     except BulkStoppedError as stopped:
         click.echo(f"error: {stopped}; the same command goes on", err=True)
+        _write(report)
         return _STOPPED
     except OSError as error:
         click.echo(f"error: {error}; the same command goes on", err=True)
         return _STOPPED
     click.echo(str(result))
-    if report is not None:
-        write_report(generate_report(include_details=True), report, option="--report")
+    _write(report)
     if result.ending == "interrupted":
         click.echo("interrupted; the same command goes on", err=True)
         return _INTERRUPTED
@@ -171,6 +171,11 @@ def _run(arguments: dict[str, Any], report: str | None) -> int:
         click.echo("some rows failed: --retry-failed asks for them again", err=True)
         return _FAILED
     return 0
+
+
+def _write(report: str | None) -> None:
+    if report is not None:
+        write_report(generate_report(include_details=True), report, option="--report")
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

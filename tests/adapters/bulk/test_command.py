@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import signal
 import subprocess
@@ -75,6 +76,16 @@ def test_going_on_is_of_no_use(job: Job, capsys):
 
     assert (3, "", 1) == (code, out, err.count("\n"))
     assert re.match("error: every key was rejected: .*; the same command goes on\n", err)
+
+
+def test_a_run_that_was_stopped_has_its_report(job: Job, capsys):
+    """Nobody needs it more than who has to find out why."""
+    job.write(8)
+    job.emulator.script(["401:from=0"])
+    code, _, _ = outcome(capsys, *words(), "--report", "run.json", "--column", "text")
+    report = json.loads(Path("run.json").read_text("utf-8"))
+
+    assert (3, True) == (code, report["attempt_errors_by_type"]["AuthenticationError"] > 0)
 
 
 @pytest.mark.parametrize(
