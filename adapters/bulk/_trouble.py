@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from adapters.bulk._rows import InvalidInput
 from adapters.errors import NotFoundError, OverloadedError
 from resilience import DeadlineExceededError, NoKeyAvailableError, RefusedError
 from resilience.classify import classify
@@ -47,6 +48,8 @@ class Trouble:
         Raises:
             Halt: if no row is worth another call.
         """
+        if isinstance(error, InvalidInput):  # nothing was sent, so no state of the service matters
+            return None
         kind = classify(error).kind
         wait: float | None
         if kind == "key" or isinstance(error, NoKeyAvailableError):
