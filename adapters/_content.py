@@ -16,6 +16,7 @@ from adapters._exchange import Exchange
 from adapters._failures import WRONG_FORM
 from adapters._json import is_list, is_object
 from adapters._masking import mask
+from adapters._model_answers import CUT
 from adapters._model_requests import fields_of
 from adapters._results import Answer
 from resilience import _secrets
@@ -31,7 +32,6 @@ _PLACES: Mapping[str, frozenset[str]] = {
 # Fields that hold what is said to a model, and instructions that stand apart from it.
 _INPUTS = ("messages", "contents", "input", "prompt", "inputs")
 _INSTRUCTIONS = ("instructions", "system", "systemInstruction")
-_CUT = "error"  # the word of the conventions for a choice whose reason never came
 
 
 def captured() -> frozenset[str]:
@@ -99,7 +99,7 @@ def _said(answer: Any, index: int, text: str) -> list[dict[str, Any]]:
 def _reason(
     reasons: tuple[str | None, ...], index: int, error: BaseException | None
 ) -> dict[str, str]:
-    reason = (reasons[index] if index < len(reasons) else None) or (_CUT if error else None)
+    reason = (reasons[index] if index < len(reasons) else None) or (CUT if error else None)
     return {"finish_reason": reason.replace("tool_calls", "tool_call")} if reason else {}
 
 

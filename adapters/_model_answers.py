@@ -15,9 +15,9 @@ from adapters._messages import Usage
 from adapters._modalities import UNKNOWN, counted_in
 from adapters._results import Answer
 
-__all__ = ["answered_by_model", "kinds_of", "model_of", "usage_of"]
+__all__ = ["CUT", "answered_by_model", "kinds_of", "model_of", "usage_of"]
 
-_CUT = "error"  # the word of the conventions for a choice whose reason never came
+CUT = "error"  # the word of the conventions for a choice whose reason never came
 
 
 def answered_by_model(exchange: Exchange, error: BaseException | None) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _finish_reasons(exchange: Exchange, error: BaseException | None) -> list[str
     reasons = exchange.collected.finish_reasons if reasons is None else reasons
     if not any(reasons) and error is None:
         return None
-    return [mask(each, exchange.forms) or _CUT for each in reasons] or None
+    return [mask(each, exchange.forms) or CUT for each in reasons] or None
 
 
 def _dimensions(exchange: Exchange) -> int | None:

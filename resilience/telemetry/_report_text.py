@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from resilience.telemetry._totals import TOKENS
 from resilience.telemetry._units import (
     number_text,
     printable,
@@ -36,14 +37,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "latency": ("average_latency", "p50", "p90", "p99", "max"),
     "now": ("queue_size", "active_requests", "circuit_state"),
-    "tokens": (
-        "total_tokens",
-        "input_tokens",
-        "output_tokens",
-        "cached_tokens",
-        "cache_write_tokens",
-        "reasoning_tokens",
-    ),
+    "tokens": TOKENS,
 }
 _IN_SECONDS = GROUPS["latency"]
 _SHARES = ("success_rate",)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from resilience import _fork
+from resilience.telemetry._totals import GRAVEST_FIRST
 
 if TYPE_CHECKING:
     from resilience._users import Users
@@ -19,7 +20,6 @@ __all__ = ["Gauged", "Reading", "number_of_state", "readings_of"]
 Reading = tuple[Mapping[str, str | int], float]
 
 _STATE = "resilience.circuit_breaker.state"
-_GRAVEST_FIRST = ("OPEN", "HALF-OPEN", "DISABLED", "CLOSED")
 
 
 class Gauged(Protocol):
@@ -55,7 +55,7 @@ def _together(gauge: str, one: float, other: float) -> float:
     """Return what two objects of one name come to: the gravest state, or the sum."""
     if gauge != _STATE:
         return one + other
-    states = [number_of_state(name) for name in _GRAVEST_FIRST]
+    states = [number_of_state(name) for name in GRAVEST_FIRST]
     return min(one, other, key=lambda state: states.index(int(state)))
 
 
