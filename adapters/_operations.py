@@ -42,7 +42,7 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 
-class _Method:
+class Method:
     """How a function becomes a method of clients.
 
     Args:
@@ -108,7 +108,7 @@ class _Method:
             raise
 
 
-class Operation(_Method, Generic[P, R]):
+class Operation(Method, Generic[P, R]):
     """An operation that is made of a flow: a function of the setup and the user's arguments.
 
     Args:
@@ -204,7 +204,7 @@ class Operation(_Method, Generic[P, R]):
         def __get__(self, client: Any, owner: Any) -> Any: ...
 
 
-class StreamOperation(_Method, Generic[P]):
+class StreamOperation(Method, Generic[P]):
     """An operation that gives events as they come: one request, and the reader of its answer."""
 
     def __init__(
@@ -244,7 +244,7 @@ class StreamOperation(_Method, Generic[P]):
         def __get__(self, client: Any, owner: Any) -> Any: ...
 
 
-class PagedOperation(_Method, Generic[P, R]):
+class PagedOperation(Method, Generic[P, R]):
     """An operation that gives items of any number, a page at a time, as they are asked for.
 
     Nothing is sent before the first item is taken. `timeout` bounds each page, not all of them.

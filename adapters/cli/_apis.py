@@ -13,7 +13,7 @@ from adapters.cli._words import read_assignments
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from adapters._operations import _Method
+    from adapters._operations import Method
 
 __all__ = ["APIS", "ApiName", "client_class", "make_client", "operation_named", "operations_of"]
 
@@ -47,9 +47,9 @@ def make_client(api: str, assignments: Iterable[str], option: str = "--client") 
     return client_class(api)(**settings)
 
 
-def operations_of(api: str) -> dict[str, _Method]:
+def operations_of(api: str) -> dict[str, Method]:
     """Return its operations by name, in the order in which they are written."""
-    from adapters._operations import _Method as Method  # noqa: PLC0415 - the HTTP client is slow
+    from adapters._operations import Method  # noqa: PLC0415 - the HTTP client is slow
 
     return {
         name: value
@@ -59,7 +59,7 @@ def operations_of(api: str) -> dict[str, _Method]:
     }
 
 
-def operation_named(api: str, name: str) -> _Method:
+def operation_named(api: str, name: str) -> Method:
     """Return one of them.
 
     Raises:

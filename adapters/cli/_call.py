@@ -13,7 +13,7 @@ from adapters.cli._apis import ApiName, make_client, operation_named, operations
 from adapters.cli._words import read_assignments, read_value
 
 if TYPE_CHECKING:
-    from adapters._operations import _Method
+    from adapters._operations import Method
 
 __all__ = ["call"]
 
@@ -114,7 +114,7 @@ def _list_operations(api: str) -> None:
         click.echo(f"{usage:<32} {method.doc.partition(chr(10))[0]}".rstrip())
 
 
-def _check(method: _Method, arguments: list[Any], named: dict[str, Any]) -> None:
+def _check(method: Method, arguments: list[Any], named: dict[str, Any]) -> None:
     """Refuse what does not fit the operation, before a client is made."""
     try:
         method.signature.bind(*arguments, **named)
