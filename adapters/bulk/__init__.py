@@ -1,7 +1,7 @@
 """Bulk runs: an input of any size through one operation, resumable at any moment.
 
 `bulk.run("texts.jsonl", "vectors.jsonl", provider="openai", operation="embed", …)`, or
-`python -m adapters bulk`. Needs the extra `async`.
+`resilient bulk`. Needs the extra `async`.
 """
 
 from __future__ import annotations
