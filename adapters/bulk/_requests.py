@@ -37,7 +37,8 @@ class Requests:
         id_column: The field that names a row. Default: "id" where a row has it, else its number.
 
     Raises:
-        SettingsError: for a column beside a template.
+        SettingsError: for a column beside a template, and for a text that names no field: all rows
+            would get the same call.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class Requests:
         self._operation = operation
         self._options = dict(options) if model is None else {"model": model, **options}
         self._template = template_of(template)
+        if isinstance(self._template, str) and not any(_FIELD.findall(self._template)):
+            fail("template", "must name a field of the rows, as {text} does", template)
         self._column = column
         self._id_column = id_column
 

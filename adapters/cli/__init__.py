@@ -73,6 +73,8 @@ def _judged(error: Exception) -> tuple[str, int]:
         return str(error), 2
     if isinstance(error, AdapterError | ResilienceError):
         return f"{type(error).__name__}: {error}", 1
+    if isinstance(error, OSError) and error.filename is not None:  # a file that an argument names
+        return f"cannot use {str(error.filename)!r} ({error.strerror})", 2
     raise error
 
 

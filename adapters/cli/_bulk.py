@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from adapters.cli._report import write_report
+from adapters.cli._report import check_target, write_report
 from adapters.cli._words import read_assignments
 from resilience import generate_report
 from resilience.errors import MissingKeyError, SettingsError
@@ -138,6 +138,10 @@ def bulk(
         "concurrency": _limit(concurrency),
         **_settings(settings),
     }
+    if report is not None:
+        output = arguments["output"]
+        needed = [arguments["source"], *(output + each for each in ("", ".job", ".part"))]
+        check_target(report, option="--report", keep=needed)
     try:
         return _run(arguments, report)
     except SettingsError as error:

@@ -92,11 +92,16 @@ def _ask(client: Any, provider: Provider, named: str | None) -> tuple[str, str]:
         if named is None and not provider.needs_key:
             where = " or ".join(provider.base_url_variables)
             return "not running", f"start it, or set {where}"
-        return "unreachable", str(error)
+        return "unreachable", _one_line(error)
     except AuthenticationError as error:
-        return "rejected", str(error)
+        return "rejected", _one_line(error)
     except (AdapterError, ResilienceError, TimeoutError) as error:
-        return "failed", str(error)
+        return "failed", _one_line(error)
     seconds = monotonic() - begun
     counted = f"{operation}: {len(answer)}" if hasattr(answer, "__len__") else "it is well"
     return "ok", f"{counted}, {seconds:.2f} s"
+
+
+def _one_line(error: Exception) -> str:
+    """Return what it says; a server's own words may have lines."""
+    return " ".join(str(error).split())

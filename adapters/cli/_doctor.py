@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -66,6 +67,8 @@ def doctor(
     from adapters.cli._checkup import examine  # noqa: PLC0415 - the HTTP client is slow to import
     from adapters.cli._show import to_json  # noqa: PLC0415
 
+    if math.isnan(timeout):  # neither below nor above any bound
+        raise click.BadParameter("must be a number", param_hint="--timeout")
     chosen = tuple(dict.fromkeys(apis)) or APIS
     ill = False
     with ThreadPoolExecutor(len(chosen)) as threads:

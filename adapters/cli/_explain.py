@@ -50,6 +50,9 @@ def explain(target: str) -> None:
 def _import(place: str) -> ModuleType:
     """Import a module by its name, or the file at a path."""
     is_file = place.endswith(".py")
+    if not is_file and not all(part.isidentifier() for part in place.split(".")):
+        message = f"TARGET must be a module (app.service) or a file (app/service.py), not {place!r}"
+        raise click.UsageError(message)
     try:
         sys.path.insert(0, str(Path(place).parent) if is_file else "")
         return _load(Path(place)) if is_file else import_module(place)

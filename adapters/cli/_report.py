@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from resilience.telemetry._report import Report
 
-__all__ = ["report", "write_report"]
+__all__ = ["check_target", "report", "write_report"]
 
 _HELP = """\
 Show what a run came to.
@@ -34,11 +36,32 @@ Examples:
 @click.option("--html", "page", metavar="PAGE", help="Write a web page there, and print nothing.")
 def report(file: str, page: str | None) -> None:
     """Show what a run came to."""
+    if page is not None:
+        check_target(page, option="--html", keep=[file])
     found = _read(Path(file))
     if page is None:
         click.echo(str(found))
     else:
         write_report(found, page, option="--html")
+
+
+def check_target(file: str, *, option: str, keep: Iterable[str]) -> None:
+    """Refuse, before any work, a file that cannot be written or whose content is needed."""
+    path = Path(file)
+    for needed in keep:
+        if path.resolve() == Path(needed).resolve():
+            message = f"must be another file than {needed!r}, not {file!r}"
+            raise click.BadParameter(message, param_hint=option)
+    problem = 0
+    if path.is_dir():
+        problem = errno.EISDIR
+    elif not path.parent.is_dir():
+        problem = errno.ENOENT
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        problem = errno.EACCES
+    if problem:
+        message = f"cannot write {file!r} ({os.strerror(problem)})"
+        raise click.BadParameter(message, param_hint=option)
 
 
 def write_report(found: Report, file: str, *, option: str) -> None:

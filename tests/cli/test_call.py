@@ -173,6 +173,8 @@ def test_a_cut_stream_is_an_error(cli: Cli, settings: object, emulator: Emulator
         (("openai", "chat", MODEL, "a", "b"), "chat: too many positional arguments"),
         (("openai", "chat", MODEL, '{"a": 1}'), "messages must be a text, or a list"),
         (("openai", "chat", MODEL, "@missing"), "cannot read 'missing' (No such file"),
+        (("openai", "transcribe", "whisper-1", "missing"), "cannot use 'missing' (No such file"),
+        (("s3", "upload", ".", "demo", "key"), "cannot use '.' (Is a directory)"),
         (("openai", "chat", MODEL, "a", "-w", "x"), "--with: must be NAME=VALUE, each name once"),
         (("openai", "chat", MODEL, "a", "-w", "messages=1"), "multiple values for argument"),
         (("openai", "chat", MODEL, "a", "-c", "max_retris=2"), "did you mean max_retries?"),

@@ -88,7 +88,19 @@ def test_a_server_at_its_usual_address_may_be_absent(
     assert "start it, or set TEI_BASE_URL" in ended.out
 
 
-@pytest.mark.parametrize("arguments", [("nobody",), ("--timeout", "0"), ("--timeout", "x")])
+@pytest.mark.parametrize(
+    "arguments", [("nobody",), ("--timeout", "0"), ("--timeout", "x"), ("--timeout", "nan")]
+)
 def test_bad_input(cli: Cli, arguments: tuple[str, ...]) -> None:
     """One line names it."""
-    assert arguments[-1] in refusal(cli("doctor", *arguments))
+    assert arguments[0].lstrip("-") in refusal(cli("doctor", *arguments))
+
+
+def test_what_a_server_says_is_one_line(
+    cli: Cli, settings: dict[str, str], emulator: Emulator
+) -> None:
+    """Also where its message has several."""
+    emulator.script([{"fault": "500", "message": "one\ntwo"}])
+    ended = cli("doctor", "openai")
+
+    assert ("one two" in ended.out, 1) == (True, ended.out.count("\n"))

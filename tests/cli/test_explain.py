@@ -94,7 +94,8 @@ def test_a_warning_is_an_exit_code(cli: Cli, tmp_path: Path) -> None:
         ("empty", "nothing in empty is decorated"),
         ("service:nothing", "service has no nothing"),
         ("service:plain", "service:plain: function must be decorated with this toolkit"),
-        ("", "cannot import"),
+        ("", "TARGET must be a module (app.service) or a file (app/service.py), not ''"),
+        (".", "TARGET must be a module (app.service) or a file (app/service.py), not '.'"),
     ],
 )
 def test_bad_input(cli: Cli, target: str, message: str) -> None:

@@ -107,3 +107,12 @@ def test_files_that_cannot_be_used(cli: Cli, saved: Path) -> None:
     assert "cannot write '/proc/no/page'" in refusal(
         cli("report", str(saved), "--html", "/proc/no/page")
     )
+    assert "cannot write '.' (Is a directory)" in refusal(cli("report", str(saved), "--html", "."))
+
+
+def test_a_page_replaces_no_report(cli: Cli, saved: Path) -> None:
+    """A page in place of its own report would lose what it is made of."""
+    before = saved.read_bytes()
+
+    assert "must be another file than" in refusal(cli("report", str(saved), "--html", "run.json"))
+    assert before == saved.read_bytes()

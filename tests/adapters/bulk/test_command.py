@@ -106,6 +106,10 @@ def test_a_run_that_was_stopped_has_its_report(job: Job, capsys):
         (("-o", "no/such/folder"), "--output: output must be a file that can be written .*"),
         (("-o", "in.jsonl"), "--output: output must be another file than the input, .*"),
         (("--order", "x"), "'--order': 'x' is not one of .*"),
+        (("--report", "in.jsonl"), "--report: must be another file than 'in.jsonl', .*"),
+        (("--report", "./out.jsonl"), "--report: must be another file than 'out.jsonl', .*"),
+        (("--report", "no/such"), "--report: cannot write 'no/such' .*"),
+        (("--report", "."), "--report: cannot write '.' .*"),
     ],
 )
 def test_bad_input(job: Job, capsys, more: tuple[str, ...], message: str):

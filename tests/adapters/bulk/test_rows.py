@@ -108,6 +108,13 @@ def test_a_template(template: Any, arguments: dict[str, Any]):
     assert {"model": "o", **arguments} == made.arguments(Row(1, {"a": "x", "n": 1, "l": [1]}))
 
 
+@pytest.mark.parametrize("template", ["", "{", "Say hello", "{{text}}"])
+def test_a_template_without_a_field(template: str):
+    """A text that is the same for all rows is a slip."""
+    with pytest.raises(SettingsError, match="template must name a field of the rows"):
+        requests(template=template)
+
+
 def test_the_row_as_it_is():
     """Without column and template the fields are the arguments, but for the id; they win."""
     made = requests(options={"temperature": 0})
