@@ -144,7 +144,7 @@ _CIRCUIT_PANELS = (
     Panel(
         "Circuits",
         {"{{resilience_name}}": _now("resilience.circuit_breaker.state", by=_NAME, how="max")},
-        *("short", "The gravest state of all processes."),
+        *("short", "The highest of all processes: 0 closed, 1 half-open, 2 open, 3 disabled."),
         kind="state-timeline",
         width=16,
         words={value: (state.lower(), _COLOURS[state]) for state, value in CIRCUIT_STATES.items()},
