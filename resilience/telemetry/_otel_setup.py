@@ -8,8 +8,6 @@ from importlib.metadata import entry_points
 from multiprocessing import parent_process, util
 from typing import TYPE_CHECKING, Any
 
-import opentelemetry._logs._internal as logs_api
-import opentelemetry.metrics._internal as metrics_api
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -20,6 +18,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from resilience._rules import fail
+from resilience.telemetry.instruments import is_metering
+from resilience.telemetry.opentelemetry import is_logging, is_tracing
 
 if TYPE_CHECKING:
     from resilience.telemetry._configure import Provider, Signal, Telemetry
@@ -27,18 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = ["flush_in_children", "is_there", "set_up"]
 
-# The public way to ask makes a proxy, or a provider; these names are as old as the API.
-_GLOBALS: dict[Signal, tuple[object, str]] = {
-    "traces": (trace, "_TRACER_PROVIDER"),
-    "metrics": (metrics_api, "_METER_PROVIDER"),
-    "logs": (logs_api, "_LOGGER_PROVIDER"),
+_IS_THERE: dict[Signal, Callable[[], bool]] = {
+    "traces": is_tracing,
+    "metrics": is_metering,
+    "logs": is_logging,
 }
 
 
 def is_there(signal: Signal) -> bool:
     """Return whether the program has a provider for this signal."""
-    module, name = _GLOBALS[signal]
-    return getattr(module, name, None) is not None
+    return _IS_THERE[signal]()
 
 
 def set_up(plan: Plan, *, without: Collection[Signal]) -> dict[Signal, Provider]:
