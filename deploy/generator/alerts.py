@@ -110,8 +110,8 @@ ALERTS: tuple[Alert, ...] = (
         "times in 15 minutes",
         means="The circuit opens again and again: its probes fail, so the service is still down.",
         do="Look at the service. If it is well, the probes are not: see `error.type` of the spans "
-        "with `circuit_breaker.transition` events, and `failure_threshold` and `counts`, which say what "
-        "a failure is.",
+        "with `circuit_breaker.transition` events, and `failure_threshold` and `counts`, which say "
+        "what a failure is.",
     ),
     Alert(
         "ResilienceQueueLong",
