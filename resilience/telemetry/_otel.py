@@ -53,9 +53,9 @@ _logger = logging.getLogger("resilience.telemetry")
 
 
 class CallSpan:
-    """The span of one logical call: current from now until `leave`, open until `end`."""
+    """The span of one logical call: current from `enter` until `leave`, open until `end`."""
 
-    __slots__ = ("_described", "_here", "_span", "_token")
+    __slots__ = ("_before", "_described", "_here", "_span", "_token")
 
     def __init__(self, description: SpanDescription) -> None:
         attributes = description.attributes
@@ -66,10 +66,20 @@ class CallSpan:
             links=_links_to(description.linked) if description.linked else None,
         )
         self._described = description
-        if description.elaborate is not None and self._span.is_recording():
-            self._span.set_attributes(description.elaborated())
-        self._here = trace.set_span_in_context(self._span)
-        self._token: Any = context.attach(self._here)
+        self._token: Any = None
+        self._before = self._here = context.get_current()
+
+    def enter(self) -> None:
+        """Make it current, or nothing at all where Ctrl-C comes."""
+        described = self._described
+        try:
+            if described.elaborate is not None and self._span.is_recording():
+                self._span.set_attributes(described.elaborated())
+            self._here = trace.set_span_in_context(self._span, self._before)
+            self._token = context.attach(self._here)
+        except BaseException as error:
+            self.drop(error)
+            raise
 
     def leave(self) -> None:
         """Make the surrounding span current again; in the context that made this one."""
@@ -90,6 +100,15 @@ class CallSpan:
             yield
         finally:
             context.detach(token)
+
+    def drop(self, error: BaseException) -> None:
+        """Leave and end the span of a call that was interrupted where it began or ended."""
+        self._token = None  # it may have been used already
+        if context.get_current() is self._here is not self._before:
+            context.attach(self._before)
+        if self._span.is_recording():
+            _tell_failure(self._span, error)
+            self._span.end()
 
     def end(self, error: BaseException | None) -> float | None:
         """Leave and end the span; only a failure is an error, cancellation and refusal are not.
@@ -117,10 +136,12 @@ class CallSpan:
 def begin_call(description: SpanDescription) -> CallSpan | None:
     """Return the span of a call that begins, as the current one; None where the SDK fails."""
     try:
-        return CallSpan(description)
+        span = CallSpan(description)
+        span.enter()
     except Exception as failure:  # noqa: BLE001 - of a processor or a sampler; the call goes on
         complain("a span could not be begun", failure)
         return None
+    return span
 
 
 def _tell_failure(span: Span, error: BaseException) -> None:

@@ -16,11 +16,11 @@ from resilience._marks import mark, marked
 from resilience._streams import apart
 from resilience._warnings import warn
 from resilience.errors import RefusedError
+from resilience.telemetry._observed import Observed
 from resilience.telemetry.events import CallFinished, Refused, is_wanted, publish
 from resilience.telemetry.instruments import meters
 from resilience.telemetry.opentelemetry import (
     SpanDescription,
-    begin_span,
     is_logging,
     is_tracing,
 )
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
     from resilience._site import Site
     from resilience._streams import Opened
-    from resilience.telemetry._otel import CallSpan, SpanContext
-    from resilience.telemetry._otel_instruments import Meters
 
-__all__ = ["Observed", "OpenCall", "Recorder", "observe_async", "observe_sync"]
+__all__ = ["OpenCall", "Recorder", "observe_async", "observe_sync"]
 
 _API = "opentelemetry"  # a program that has set up an SDK has imported it
 _AWAITABLES: frozenset[Any] = frozenset({CoroutineType, asyncio.Future, asyncio.Task})
@@ -65,9 +63,13 @@ class Recorder:
         if found is not None:
             found.relieve()  # before the call has begun: it takes its time
         described = None if describe is None else describe(*args, **kwargs)
-        span = begin_span(described or _plain(self._site.name)) if traces else None
-        active = None if found is None else found.active(self._site.name)
-        return Observed(span, found, active, described)
+        observed = Observed(found, described)
+        try:
+            observed.begin(self._site.name, _plain(self._site.name) if traces else None)
+        except BaseException as error:  # Ctrl-C: the call does not begin
+            observed.drop(error)
+            raise
+        return observed
 
     def finish(
         self, observed: Observed | None, started: float, error: BaseException | None
@@ -149,54 +151,6 @@ class Recorder:
             )
 
 
-class Observed:
-    """What OpenTelemetry sees of one call that is in progress.
-
-    Attributes:
-        span: Its span, or None without tracing.
-        meters: What measures it, or None without metrics.
-    """
-
-    __slots__ = ("_active", "_described", "meters", "span")
-
-    def __init__(
-        self,
-        span: CallSpan | None,
-        meters: Meters | None,
-        active: set[object] | None,
-        described: SpanDescription | None,
-    ) -> None:
-        self.span = span
-        self.meters = meters
-        self._described = described
-        self._active = active
-        if active is not None:
-            active.add(self)
-
-    def leave(self) -> Meters | None:
-        """Be in progress no more; return what measures the call."""
-        if self._active is not None:
-            self._active.discard(self)
-        return self.meters
-
-    @property
-    def example(self) -> SpanContext | None:
-        """What its measurements point to, or None."""
-        return None if self.span is None else self.span.example
-
-    def end(self, error: BaseException | None, seconds: float, *, measures: bool) -> None:
-        """End its span, and measure it as whoever has described it wants."""
-        ended = None if self.span is None else self.span.end(error)
-        described, found = self._described, self.meters if measures else None
-        if described is None:
-            return
-        if self.span is None and is_logging():
-            described.concluded(error)
-        if found is not None:
-            for each in described.measured(error, seconds if ended is None else ended):
-                found.record(*each, self.example)
-
-
 class OpenCall:
     """The record of a call that ends elsewhere than it begins, since it was submitted.
 
@@ -225,7 +179,7 @@ class OpenCall:
             self._recorder.finish(observed, self._started, error)
 
 
-def observe_sync(
+def observe_sync(  # noqa: C901 - two functions, counted as one
     inner: Callable[..., Any], site: Site, statistics: CallStatistics
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded."""
@@ -237,23 +191,28 @@ def observe_sync(
         if deadlines.in_use and switch.is_off:
             return inner(*args, **kwargs)
         observed = begin(args, kwargs) if _API in modules else None
-        started = _clock.now()
+        started = _clock.now() if observed is None else observed.started
         try:
-            result = inner(*args, **kwargs)
-        except BaseException as error:
-            finish(observed, started, error)
+            try:
+                result = inner(*args, **kwargs)
+            except BaseException as error:
+                finish(observed, started, error)
+                raise
+            if holds:
+                recorder.watch(result, observed, started)
+            elif observed is not None or CallFinished.listeners:
+                finish(observed, started, None)
+            else:
+                ended = _clock.now()
+                if ended >= statistics.due:
+                    statistics.turn(ended)
+                pending.append(ended - started)
+                if len(pending) >= FOLD_AT:
+                    statistics.fold()
+        except BaseException as error:  # a Ctrl-C on the way to the record of the end as well
+            if observed is not None:
+                observed.drop(error)
             raise
-        if holds:
-            recorder.watch(result, observed, started)
-        elif observed is not None or CallFinished.listeners:
-            finish(observed, started, None)
-        else:
-            ended = _clock.now()
-            if ended >= statistics.due:
-                statistics.turn(ended)
-            pending.append(ended - started)
-            if len(pending) >= FOLD_AT:
-                statistics.fold()
         if recorder.looks_at_results:
             recorder.look_at(result)
         return result
@@ -273,23 +232,28 @@ def observe_async(
         if deadlines.in_use and switch.is_off:
             return await inner(*args, **kwargs)
         observed = begin(args, kwargs) if _API in modules else None
-        started = _clock.now()
+        started = _clock.now() if observed is None else observed.started
         try:
-            result = await inner(*args, **kwargs)
-        except BaseException as error:
-            finish(observed, started, error)
+            try:
+                result = await inner(*args, **kwargs)
+            except BaseException as error:
+                finish(observed, started, error)
+                raise
+            if holds:
+                recorder.watch(result, observed, started)
+            elif observed is not None or CallFinished.listeners:
+                finish(observed, started, None)
+            else:
+                ended = _clock.now()
+                if ended >= statistics.due:
+                    statistics.turn(ended)
+                pending.append(ended - started)
+                if len(pending) >= FOLD_AT:
+                    statistics.fold()
+        except BaseException as error:  # a Ctrl-C on the way to the record of the end as well
+            if observed is not None:
+                observed.drop(error)
             raise
-        if holds:
-            recorder.watch(result, observed, started)
-        elif observed is not None or CallFinished.listeners:
-            finish(observed, started, None)
-        else:
-            ended = _clock.now()
-            if ended >= statistics.due:
-                statistics.turn(ended)
-            pending.append(ended - started)
-            if len(pending) >= FOLD_AT:
-                statistics.fold()
         return result
 
     return call

@@ -1,0 +1,39 @@
+"""Ctrl-C at every point of a call's telemetry: nothing of it stays behind."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from opentelemetry import trace
+
+from resilience import prioritized
+from resilience.telemetry.instruments import meters
+from tests.support.interrupts import interrupted_everywhere
+
+pytestmark = pytest.mark.usefixtures("spans", "metrics")
+
+
+def _fail():
+    raise ValueError
+
+
+@pytest.mark.parametrize("ends", [lambda: None, _fail])
+def test_an_interrupted_call_is_neither_in_progress_nor_current(ends):
+    """What comes after it is no child of its span, and `resilience.call.active` does not grow."""
+    work = prioritized(name="work")(ends)
+
+    def body():
+        try:
+            work()
+        except ValueError:
+            sys.settrace(None)
+
+    before = trace.get_current_span()
+    places = set()
+    for place in interrupted_everywhere(body):
+        places.add(place.split(":")[0])
+
+        assert (0, before) == (len(meters().active("work")), trace.get_current_span()), place
+
+    assert {"CallSpan.enter", "Recorder.finish", "Recorder.begin"} <= places
