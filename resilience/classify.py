@@ -16,7 +16,8 @@ A number in the attribute `retry_after`, where an exception has one, goes before
 forms of `resilience._hints`. Where an exception keeps the answer is in `resilience._foreign`; so
 the errors of requests, httpx, aiohttp, botocore and the vendors' SDKs need not be imported.
 
-A group of exceptions is what its gravest member is: one permanent error makes it permanent.
+A group of exceptions that says nothing of itself is what its gravest member is: one permanent
+error makes it permanent.
 A group in which a call was cancelled or interrupted is neutral, whatever failed beside that.
 """
 
@@ -109,7 +110,7 @@ def classify(error: BaseException) -> Verdict:
     if not isinstance(error, Exception):
         return _NEUTRAL
     if isinstance(error, ExceptionGroup):
-        return _of_group(error)
+        return _declared(error) or _of_group(error)
     if isinstance(error, RefusedError):
         return Verdict("neutral", error.retry_after)
     declared = _declared(error)

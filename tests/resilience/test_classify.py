@@ -210,6 +210,15 @@ def test_a_group_is_what_its_gravest_member_is(members, kind):
     assert kind == classify(ExceptionGroup("group", members)).kind
 
 
+@pytest.mark.parametrize(("retryable", "kind"), [(False, "permanent"), (True, "transient")])
+def test_a_group_that_says_what_it_means_is_believed(retryable, kind):
+    """Whoever raised it knows more than its members do, as with every other exception."""
+    group = ExceptionGroup("group", [OSError(), HttpError(404)])
+    group.retryable = retryable
+
+    assert kind == classify(group).kind
+
+
 def test_a_group_asks_for_the_longest_wait():
     """Whoever comes back before the last of them fails again."""
     members = [HttpError(429, {"retry-after": text}) for text in ("5", "50", "soon")]
