@@ -44,7 +44,7 @@ _SECRET_PARAMETERS = frozenset(
     {
         *("access_token", "api-key", "api_key", "apikey", "auth", "authorization"),
         *("awsaccesskeyid", "client_secret", "key", "password", "secret", "sig", "signature"),
-        *("token", "x-amz-credential", "x-amz-security-token", "x-amz-signature"),
+        *("token", "x-amz-credential", "x-amz-security-token", "x-amz-signature", "x-api-key"),
         *("x-goog-credential", "x-goog-signature"),
     }
 )

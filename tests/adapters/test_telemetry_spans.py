@@ -357,14 +357,20 @@ def test_a_replica_names_the_server_that_answered(make: Make, server: Recorder, 
 def test_no_secret_is_in_an_address(make: Make, server: Recorder, seen: Seen):
     """Neither the key wherever it stands, nor others in a query, nor the parts of a signature."""
     address = server.url.removesuffix("/v1")
-    params = {"key": "sk-other-0123456789", "X-Amz-Signature": "f00", "sig": "", "pageSize": 5}
+    params = {
+        "key": "sk-other-0123456789",
+        "X-Amz-Signature": "f00",
+        "sig": "",
+        "x-api-key": "k",
+        "pageSize": 5,
+    }
     server.play(answer({"models": []}))
 
     make(gemini, KEY, base_url=address).request("GET", f"v1/models/{KEY}", params=params)
 
     assert attributes_of(seen.request)["url.full"].endswith(
         f":{port_of(server)}/v1/models/[masked]"
-        "?key=REDACTED&X-Amz-Signature=REDACTED&sig=&pageSize=5"
+        "?key=REDACTED&X-Amz-Signature=REDACTED&sig=&x-api-key=REDACTED&pageSize=5"
     )
     assert "0123456789" not in seen.request.to_json()
 
