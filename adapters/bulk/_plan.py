@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,8 +95,9 @@ class Plan:
             fail("output", "must be another file than the input", str(target))
         limit, client = _limits(concurrency, client)
         found = survey(given) if isinstance(given, Path) else None
-        if found is not None:
-            _try(requests, found.first)
+        first, given = (found.first, given) if found is not None else _peek(given)
+        if first is not None:
+            _try(requests, first)
         return cls(
             source=given,
             output=target,
@@ -154,6 +156,16 @@ def _limits(concurrency: Any, client: dict[str, Any]) -> tuple[Concurrency, dict
     if concurrency == "auto":
         return Concurrency(_START, maximum=most), {**limits, **client}
     return Concurrency.fixed(most), {**limits, **client}
+
+
+def _peek(source: Any) -> tuple[Row | None, Iterable[Mapping[str, Any]]]:
+    """Return the first row of an iterable, or None, and one that still has all of them."""
+    if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
+        fail("source", "must be a path, or an iterable of mappings", type(source))
+    rows = iter(source)
+    first = list(islice(rows, 1))
+    whole = chain(first, rows) if rows is source else source
+    return next(rows_of(first), None), whole
 
 
 def _try(requests: Requests, first: Row) -> None:

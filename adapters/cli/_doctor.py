@@ -100,5 +100,7 @@ def _line_of(finding: Finding) -> str:
         break_on_hyphens=False,
         break_long_words=False,
     )
-    colour = None if os.environ.get("NO_COLOR") else _COLOURS.get(finding.state, "red")
+    if os.environ.get("NO_COLOR"):
+        return line
+    colour = _COLOURS.get(finding.state, "red")
     return line.replace(finding.state, click.style(finding.state, fg=colour), 1)

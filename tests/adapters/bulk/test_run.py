@@ -179,7 +179,9 @@ def test_an_outage_fails_no_row(job: Job, clock):
 def test_a_rate_limit_fails_no_row(job: Job, clock):
     """A wait that is longer than a call would wait is waited by the run."""
     names = job.write(20)
-    job.emulator.script(["429:nth=3,retry_after=100", "429:nth=4,retry_after=100"])
+    job.emulator.script(
+        ["429:key=production,first=1,retry_after=100", "429:key=backup,first=1,retry_after=100"]
+    )
     result = job.run(max_retry_delay=10)
 
     assert names == [line["id"] for line in job.lines() if line["ok"]]
@@ -424,6 +426,10 @@ def test_a_file_of_the_user_is_not_overwritten(job: Job):
         ({"template": "x"}, "template cannot be given beside column"),
         ({"max_retires": 3}, "did you mean max_retries"),
         ({"source": "missing.jsonl"}, "source must be a file"),
+        ({"source": 3}, "source must be a path, or an iterable of mappings"),
+        ({"source": {"text": "hi"}}, "source must be a path, or an iterable of mappings"),
+        ({"source": [{"txt": "hi"}]}, "the first row is no request: it has no field 'text'"),
+        ({"source": iter([1])}, "the first row is no request: row 1 is no object"),
     ],
 )
 def test_bad_arguments_write_nothing(job: Job, changes, message):
