@@ -12,6 +12,7 @@ import pytest
 from adapters.cli import run
 from adapters.cli._variables import variables_of
 from adapters.emulator import Emulator
+from resilience import reset_stats
 from tests.adapters.conftest import emulator, emulator_process, no_environment
 
 __all__ = ["emulator", "emulator_process", "no_environment"]
@@ -44,6 +45,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
         out, err = capsys.readouterr()
         return Ended(ended.value.code or 0, out, err)
 
+    reset_stats()  # clients of one name are counted together, those of other tests too
     loggers = [logging.getLogger(name) for name in ("adapters", "resilience")]
     before = [(each.level, each.handlers[:]) for each in loggers]
     yield invoke
