@@ -56,4 +56,4 @@ async def answer(question: str) -> str:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(answer(sys.argv[1])))
+    print(asyncio.run(answer(" ".join(sys.argv[1:]) or "What time is it in Tokyo?")))

@@ -35,6 +35,8 @@ def items(url: str | None) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     for item in items(sys.argv[1]):
         print(json.dumps(item))
     print(generate_report("page", include_details=True), file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adapters.cli._apis import ApiName, make_client, operation_named, operations_of
-from adapters.cli._words import read_assignments, read_value
+from adapters.cli._words import fitted, read_assignments, read_value
 
 if TYPE_CHECKING:
     from adapters._operations import Method
@@ -25,7 +25,7 @@ Without OPERATION, lists what the API has.
 
 \b
 Each VALUE is an argument of the operation, in its order:
-  text     itself; a JSON list or object where it begins like one
+  text     itself; a JSON list or object where it is one
   -        what standard input holds
   @FILE    what the file holds
 
@@ -111,7 +111,8 @@ def _list_operations(api: str) -> None:
             if each.kind is each.POSITIONAL_OR_KEYWORD
         )
         usage = " ".join((name, *shown))
-        click.echo(f"{usage:<32} {method.doc.partition(chr(10))[0]}".rstrip())
+        summary = method.doc.partition("\n")[0]
+        click.echo(fitted(f"{usage:<32} {summary}".rstrip(), 33))
 
 
 def _check(method: Method, arguments: list[Any], named: dict[str, Any]) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adapters.cli._apis import APIS, ApiName
+from adapters.cli._words import fitted
 
 if TYPE_CHECKING:
     from adapters.cli._checkup import Finding
@@ -90,17 +89,8 @@ def _line_of(finding: Finding) -> str:
     if finding.base_url:
         parts.append(f"{finding.base_url} ({finding.address_from}): ")
     line = "".join([*parts, finding.says])
-    if not sys.stdout.isatty():
-        return line
-    width = max(40, shutil.get_terminal_size().columns)
-    line = textwrap.fill(
-        line,
-        width,
-        subsequent_indent=" " * 22,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-    if os.environ.get("NO_COLOR"):
+    line = fitted(line, 22)
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return line
     colour = _COLOURS.get(finding.state, "red")
     return line.replace(finding.state, click.style(finding.state, fg=colour), 1)

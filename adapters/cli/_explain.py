@@ -33,7 +33,9 @@ def explain(target: str) -> None:
     """Print the layers around a module's functions."""
     from resilience import explain as describe  # noqa: PLC0415 - a command imports what it needs
 
-    place, _, name = target.partition(":")
+    place, colon, name = target.partition(":")
+    if colon and not name:
+        raise click.UsageError(f"{target}: a name must stand behind the colon")
     module = _import(place)
     things = [_attribute(module, place, name)] if name else list(_things_of(module))
     if not things:

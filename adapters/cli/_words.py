@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["read_assignments", "read_value"]
+__all__ = ["fitted", "read_assignments", "read_value"]
 
 _SECRET = ("api_key", "key", "keys", "access_key", "secret_key", "session_token")
+
+
+def fitted(line: str, indent: int) -> str:
+    """Return a line as it is, or, on a terminal, broken between words where it would not fit."""
+    if not sys.stdout.isatty():
+        return line
+    width = max(40, shutil.get_terminal_size().columns)
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def read_value(text: str) -> Any:

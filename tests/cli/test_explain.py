@@ -93,6 +93,7 @@ def test_a_warning_is_an_exit_code(cli: Cli, tmp_path: Path) -> None:
         ("broken.py", "cannot import broken.py: RuntimeError: two lines"),
         ("empty", "nothing in empty is decorated"),
         ("service:nothing", "service has no nothing"),
+        ("service:", "service:: a name must stand behind the colon"),
         ("service:plain", "service:plain: function must be decorated with this toolkit"),
         ("", "TARGET must be a module (app.service) or a file (app/service.py), not ''"),
         (".", "TARGET must be a module (app.service) or a file (app/service.py), not '.'"),

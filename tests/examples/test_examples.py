@@ -66,6 +66,21 @@ def test_each_is_listed_and_short() -> None:
         assert len(path.read_text("utf-8").splitlines()) < LONGEST
 
 
+@pytest.mark.parametrize("name", ["crawl.py", "embed_files.py", "replicas.py", "sync.py"])
+def test_without_arguments_it_says_what_it_does(name: str) -> None:
+    """Its first lines are its help."""
+    ended = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, str(EXAMPLES / name)],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CRAWL_KEY": "made-up-1"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert (1, True) == (ended.returncode, f"python examples/{name}" in ended.stderr)
+
+
 def test_embed_files(emulator: Emulator, tmp_path: Path) -> None:
     """Each paragraph has its own vector, and they share requests."""
     (tmp_path / "one.txt").write_text("first\n\nsecond\n\n\n\nthird")
