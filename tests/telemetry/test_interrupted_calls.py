@@ -36,4 +36,6 @@ def test_an_interrupted_call_is_neither_in_progress_nor_current(ends):
 
         assert (0, before) == (len(meters().active("work")), trace.get_current_span()), place
 
-    assert {"CallSpan.enter", "Recorder.finish", "Recorder.begin"} <= places
+    # A tracer in 3.13 is not told of each function that is called.
+    later = {"Recorder.finish"} if sys.version_info < (3, 13) else set()
+    assert {"CallSpan.enter", "Recorder.begin"} | later <= places
