@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
@@ -151,9 +152,9 @@ class CommonClient(CombinedCalls):
         kind = f"{self.provider.name}.{type(self).__name__}"
         return f"<{kind} at {self._setup.base_url} with keys {names}>"
 
+    @abstractmethod
     def _connect(self, setup: Setup) -> None:
         """Make what sends the requests: the one thing in which kinds of clients differ."""
-        raise NotImplementedError
 
     def _statistics(self) -> CallStatistics | None:
         return statistics_of(self._setup.name) if self.settings.metrics_enabled else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["CombinedCalls", "alive", "each_of", "one_of_many"]
 
 
-class CombinedCalls:
+class CombinedCalls(ABC):
     """The part of a client that lets concurrent calls share a request."""
 
     def __init__(self, setup: Setup) -> None:
@@ -59,9 +60,9 @@ class CombinedCalls:
             found = self._batchers.setdefault(operation, batcher)
         return found
 
+    @abstractmethod
     def _batch_function(self, operation: Operation[Any, Any]) -> Callable[..., Any]:
         """Return what sends a list; it must not keep the client alive, whose batcher keeps it."""
-        raise NotImplementedError
 
     def _batch(
         self, operation: Operation[Any, Any], inputs: list[Any], shared: tuple[Any, ...]
