@@ -1,4 +1,4 @@
-"""Sending over HTTP from an event loop: with its siblings `_http_async_*`, what imports aiohttp.
+"""Sending over HTTP from an event loop, with its siblings `_http_async_*`.
 
 The twin of `_http`, with the same rules: no retries, redirects or cookies of the library's own,
 proxies and certificates as requests reads them, and every wait as long as the call still allows.
@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from adapters._aiohttp import AbstractStreamWriter, ClientResponse, Payload
 from adapters._http import look_around
 from adapters._http_async_errors import FAILURES, network_error
 from adapters._http_async_sessions import LoopSession, Sessions
@@ -145,7 +144,7 @@ class AsyncIncoming:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        response: ClientResponse,
         session: LoopSession,
         base_url: str,
         limit: Patience,
@@ -259,7 +258,7 @@ class _Progress:
             self.scope.reschedule(asyncio.get_running_loop().time() + self._limit.wait())
 
 
-class _Body(aiohttp.Payload):
+class _Body(Payload):
     """A body that is sent in pieces, so that a loop serves others meanwhile, and tells its end."""
 
     def __init__(self, content: bytes, sent: Callable[[], object]) -> None:

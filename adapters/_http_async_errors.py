@@ -7,16 +7,21 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
-
 from adapters import _network_words as words
+from adapters._aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientError,
+    ClientPayloadError,
+    ClientResponseError,
+    ContentEncodingError,
+)
 from adapters._patience import Patience
 from adapters.errors import AdapterError
 
 __all__ = ["FAILURES", "network_error"]
 
-FAILURES = (aiohttp.ClientError, OSError)
+FAILURES = (ClientError, OSError)
 
 
 def network_error(error: Exception, base_url: str, phase: str, limit: Patience) -> AdapterError:
@@ -31,7 +36,7 @@ def network_error(error: Exception, base_url: str, phase: str, limit: Patience) 
 
 def _bare(error: Exception) -> Exception:
     """Return what an error says, without the request and its secrets."""
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, ClientResponseError):
         return ValueError(f"{type(error).__name__}: {error.message}")
     return error
 
@@ -40,13 +45,13 @@ def _our_own(error: Exception, base_url: str, phase: str, limit: Patience) -> Ad
     host = urlsplit(base_url).netloc or base_url
     if isinstance(error, TimeoutError):
         return words.timed_out(phase, host, limit)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+    if isinstance(error, ClientConnectorCertificateError):
         cause = error.certificate_error
         reason = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else cause
         return words.not_trusted(host, str(reason))
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, ClientConnectorError):
         return words.no_connection(host, _plain(error.os_error))
-    if isinstance(error, aiohttp.ClientPayloadError):
+    if isinstance(error, ClientPayloadError):
         is_packed = isinstance(error.__cause__, ContentEncodingError)
         return words.broken_compression() if is_packed else words.cut_off(host)
     return words.no_answer(host, error)

@@ -13,8 +13,16 @@ from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
-
+from adapters._aiohttp import (
+    BaseConnector,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    ThreadedResolver,
+    TraceConfig,
+)
 from adapters._sockets import has_arrived
 from resilience._fork import renew_after
 
@@ -22,12 +30,12 @@ __all__ = ["LoopSession", "Sessions"]
 
 _KEPT = 60.0  # seconds that an idle connection is kept
 _LONGEST_LINE = 65_536  # bytes of a header, as the standard library has it
-_UNTIMED = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+_UNTIMED = ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
 # What a forked child has of its parent. It is kept for ever: closing it would say goodbye to the
 # servers, on connections that the parent goes on using.
-_inherited: list[aiohttp.BaseConnector | None] = []
+_inherited: list[BaseConnector | None] = []
 
 
 class LoopSession:
@@ -35,9 +43,7 @@ class LoopSession:
 
     __slots__ = ("_is_retired", "_keeper", "_users", "session")
 
-    def __init__(
-        self, session: aiohttp.ClientSession, keeper: AsyncGenerator[aiohttp.ClientSession, None]
-    ) -> None:
+    def __init__(self, session: ClientSession, keeper: AsyncGenerator[ClientSession, None]) -> None:
         self.session = session
         self._keeper = keeper
         self._users = 0
@@ -95,7 +101,7 @@ class Sessions:
         self._sessions = {}
 
 
-async def _keep_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
+async def _keep_session() -> AsyncGenerator[ClientSession, None]:
     session = _new_session()
     try:
         yield session
@@ -103,10 +109,10 @@ async def _keep_session() -> AsyncGenerator[aiohttp.ClientSession, None]:
         await session.close()
 
 
-class _Response(aiohttp.ClientResponse):
+class _Response(ClientResponse):
     """An answer of aiohttp's."""
 
-    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+    async def start(self, connection: Any) -> ClientResponse:
         """Wait for the headers."""
         protocol = connection.protocol
         response = await super().start(connection)
@@ -115,7 +121,7 @@ class _Response(aiohttp.ClientResponse):
         return response
 
 
-class _Connector(aiohttp.TCPConnector):
+class _Connector(TCPConnector):
     """Connections; one on which something came that nobody had asked for is not used again.
 
     aiohttp would take that for the answer to the next request. urllib3 looks by itself.
@@ -134,15 +140,15 @@ def _has_arrived(protocol: Any) -> bool:
     return connected is not None and has_arrived(connected)
 
 
-def _new_session() -> aiohttp.ClientSession:
-    session = aiohttp.ClientSession(
+def _new_session() -> ClientSession:
+    session = ClientSession(
         connector=_Connector(
             limit=0,  # the queue has the limit
             keepalive_timeout=_KEPT,
-            resolver=aiohttp.ThreadedResolver(),
+            resolver=ThreadedResolver(),
         ),
         response_class=_Response,
-        cookie_jar=aiohttp.DummyCookieJar(),
+        cookie_jar=DummyCookieJar(),
         timeout=_UNTIMED,
         trust_env=False,
         max_line_size=_LONGEST_LINE,
@@ -153,13 +159,13 @@ def _new_session() -> aiohttp.ClientSession:
     return session
 
 
-def _tracing() -> aiohttp.TraceConfig:
+def _tracing() -> TraceConfig:
     """Tell a request when it has its connection."""
 
-    async def connected(_: aiohttp.ClientSession, context: Any, __: object) -> None:
+    async def connected(_: ClientSession, context: Any, __: object) -> None:
         context.trace_request_ctx.is_connected()
 
-    config = aiohttp.TraceConfig()
+    config = TraceConfig()
     config.on_connection_create_end.append(connected)
     config.on_connection_reuseconn.append(connected)
     return config

@@ -14,7 +14,7 @@ LONGEST_FILE = 300
 
 # A foreign library, and the one place that may import it.
 SEAMS = {
-    "aiohttp": ["adapters/_http_async*.py"],
+    "aiohttp": ["adapters/_aiohttp.py"],
     "botocore": ["adapters/_s3_signing.py"],
     "opentelemetry": ["resilience/telemetry/opentelemetry.py", "resilience/telemetry/_otel*.py"],
     "requests": ["adapters/_http.py"],

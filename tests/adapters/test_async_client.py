@@ -439,8 +439,9 @@ async def _collect(items: Any, kept: list[Any]) -> None:
 
 def test_without_aiohttp_the_error_names_the_extra(monkeypatch):
     """Importing the module works all the same, and so does the plain client."""
-    monkeypatch.setitem(sys.modules, "adapters._http_async", None)
-    monkeypatch.delitem(sys.modules, "adapters._http_async")
+    for module in ("adapters._aiohttp", "adapters._http_async"):
+        monkeypatch.setitem(sys.modules, module, None)
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "aiohttp", None)
 
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'resilience-adapters\[async\]'"):
