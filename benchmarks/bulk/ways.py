@@ -53,19 +53,24 @@ def by_tenacity(
     source: Path, output: Path, base_url: str, key: str, workers: int = WORKERS
 ) -> None:
     """With the vendor's client, tenacity and threads."""
-    client = openai.OpenAI(api_key=key, base_url=base_url, max_retries=0)
-
-    @tenacity.retry(
-        wait=tenacity.wait_random_exponential(min=1, max=60),
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        retry=tenacity.retry_if_exception_type((openai.APIConnectionError, openai.APIStatusError)),
-    )
-    def embed(row: dict[str, Any]) -> dict[str, Any]:
-        answer = client.embeddings.create(model=MODEL, input=row["text"], dimensions=DIMENSIONS)
-        return {"id": row["id"], "vector": answer.data[0].embedding}
-
     rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
-    with output.open("w", encoding="utf-8") as file, ThreadPoolExecutor(workers) as executor:
+    with (
+        openai.OpenAI(api_key=key, base_url=base_url, max_retries=0) as client,
+        output.open("w", encoding="utf-8") as file,
+        ThreadPoolExecutor(workers) as executor,
+    ):
+
+        @tenacity.retry(
+            wait=tenacity.wait_random_exponential(min=1, max=60),
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            retry=tenacity.retry_if_exception_type(
+                (openai.APIConnectionError, openai.APIStatusError)
+            ),
+        )
+        def embed(row: dict[str, Any]) -> dict[str, Any]:
+            answer = client.embeddings.create(model=MODEL, input=row["text"], dimensions=DIMENSIONS)
+            return {"id": row["id"], "vector": answer.data[0].embedding}
+
         for future in as_completed([executor.submit(embed, row) for row in rows]):
             if future.exception() is None:
                 file.write(json.dumps(future.result()) + "\n")
