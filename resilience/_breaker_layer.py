@@ -197,7 +197,7 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
         started = _clock.now() if timed else None
         elsewhere = leases and counts_elsewhere(kwargs)
         try:
-            result = inner(*args, **kwargs)
+            result = inner(*args, **kwargs) if kwargs else inner(*args)
         except BaseException as error:
             breaker.record(permit, error, started, elsewhere=elsewhere)
             if tells and not elsewhere:
@@ -235,7 +235,7 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
         started = _clock.now() if timed else None
         elsewhere = leases and counts_elsewhere(kwargs)
         try:
-            result = await inner(*args, **kwargs)
+            result = await (inner(*args, **kwargs) if kwargs else inner(*args))
         except BaseException as error:
             breaker.record(permit, error, started, elsewhere=elsewhere)
             if tells and not elsewhere:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
-from resilience._context import Priority, as_priority, check_deadline, deadlines
 from resilience._jobs import CoroutineJob, Job
 from resilience._queue import PriorityQueue
+from resilience._queue_calls import (
+    TakePriority,
+    priority_taker,
+    stream_under_permit,
+    stream_under_permit_async,
+    under_permit,
+    under_permit_async,
+)
 from resilience._rules import fail
 from resilience._site import BaseLayer, Common
-from resilience._switches import is_off
-from resilience._waiters import holder
 from resilience._wrapper import decorate
 
 if TYPE_CHECKING:
@@ -109,116 +113,22 @@ class QueueLayer(BaseLayer):
         self.queue = queue
         self._executor = executor
         self._job_of = Job
-        self._takes_priority = True
+        self._take_priority: TakePriority
         self.name = common.name
         self.metrics_enabled = common.metrics_enabled
 
-    def sync(  # noqa: C901 - two functions, counted as one
-        self, inner: Callable[..., Any], site: Site
-    ) -> Callable[..., Any]:
-        """Return `inner` under a permit; a free one costs no lock (`_core.queue` says how)."""
-        queue, streams, repeats, name = self.queue, site.streams, site.repeats, site.name
-        takes_priority = self._takes_priority = _takes_priority(site.function)
-        machine, holders, away = queue.gate
-        passing, arrivals = machine.passing, machine.arrivals
+    def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        """Return `inner` under a permit."""
+        self._take_priority = priority_taker(site.function)
+        driver = stream_under_permit if site.streams else under_permit
+        return driver(self.queue, inner, site, self._take_priority)
 
-        # Both ways to a permit in one function: a frame between would take 400 bytes of each task
-        # that waits.
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912
-            tier = _taken(kwargs) if takes_priority and "priority" in kwargs else None
-            if deadlines.in_use:
-                check_deadline(name)
-                if is_off("prioritized"):
-                    return inner(*args, **kwargs)
-            me = holder()
-            if machine.room and not (streams or me in passing or me in holders or me in away):
-                number = 0
-                try:
-                    passing[me] = number = next(arrivals)
-                    if len(passing) <= machine.room:
-                        result = inner(*args, **kwargs)
-                        if me in passing:
-                            del passing[me]
-                            if machine.waiting or queue.drains:
-                                queue.hand_on()
-                        else:  # a stream shares the permit
-                            queue.leave(me, number)
-                        return result
-                    queue.leave(me, number)
-                except BaseException as error:  # a Ctrl-C just after the success as well
-                    queue.leave(me, number, returns=repeats and isinstance(error, Exception))
-                    raise
-            arrival = queue.enter(me, tier)
-            if arrival is None and streams:
-                arrival = queue.share(me)
-            if arrival is None:
-                return inner(*args, **kwargs)
-            try:
-                result = inner(*args, **kwargs)
-                if streams:
-                    result.on_end(lambda _: queue.leave(me, arrival))
-                else:
-                    queue.leave(me, arrival)
-            except BaseException as error:  # a Ctrl-C just after the success as well
-                queue.leave(me, arrival, returns=repeats and isinstance(error, Exception))
-                raise
-            return result
-
-        return call
-
-    def asynchronous(  # noqa: C901 - two functions, counted as one
-        self, inner: Callable[..., Any], site: Site
-    ) -> Callable[..., Any]:
-        """Return the coroutine function `inner` under a permit; as `sync`, but for `await`."""
-        queue, streams, repeats, name = self.queue, site.streams, site.repeats, site.name
-        takes_priority = self._takes_priority = _takes_priority(site.function)
-        machine, holders, away = queue.gate
-        passing, arrivals = machine.passing, machine.arrivals
-        self._job_of = Job if streams else CoroutineJob
-
-        # Both ways to a permit in one function: a frame between would take 400 bytes of each task
-        # that waits.
-        async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912
-            tier = _taken(kwargs) if takes_priority and "priority" in kwargs else None
-            if deadlines.in_use:
-                check_deadline(name)
-                if is_off("prioritized"):
-                    return await inner(*args, **kwargs)
-            me = holder()
-            if machine.room and not (streams or me in passing or me in holders or me in away):
-                number = 0
-                try:
-                    passing[me] = number = next(arrivals)
-                    if len(passing) <= machine.room:
-                        result = await inner(*args, **kwargs)
-                        if me in passing:
-                            del passing[me]
-                            if machine.waiting or queue.drains:
-                                queue.hand_on()
-                        else:  # a stream shares the permit
-                            queue.leave(me, number)
-                        return result
-                    queue.leave(me, number)
-                except BaseException as error:  # a Ctrl-C just after the success as well
-                    queue.leave(me, number, returns=repeats and isinstance(error, Exception))
-                    raise
-            arrival = await queue.enter_async(me, tier)
-            if arrival is None and streams:
-                arrival = queue.share(me)
-            if arrival is None:
-                return await inner(*args, **kwargs)
-            try:
-                result = await inner(*args, **kwargs)
-                if streams:
-                    result.on_end(lambda _: queue.leave(me, arrival))
-                else:
-                    queue.leave(me, arrival)
-            except BaseException as error:  # a Ctrl-C just after the success as well
-                queue.leave(me, arrival, returns=repeats and isinstance(error, Exception))
-                raise
-            return result
-
-        return call
+    def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
+        """Return the coroutine function `inner` under a permit."""
+        self._take_priority = priority_taker(site.function)
+        self._job_of = Job if site.streams else CoroutineJob
+        driver = stream_under_permit_async if site.streams else under_permit_async
+        return driver(self.queue, inner, site, self._take_priority)
 
     def serves(self, function: Any, statistics: CallStatistics | None) -> None:
         """Tell the queue whose metrics it follows."""
@@ -228,9 +138,8 @@ class QueueLayer(BaseLayer):
         """Return the queue and `submit`."""
 
         def submit(*args: Any, **kwargs: Any) -> Future[Any]:
-            tier = None
-            if self._takes_priority and "priority" in kwargs:  # and left there, for retries
-                tier = _taken(dict(kwargs))
+            copied = dict(kwargs)  # it stays there, for retries
+            tier = self._take_priority(copied) if "priority" in kwargs else None
             job = self._job_of(self.queue, call, args, kwargs, self._executor)
             future = job.future
             self.queue.enqueue(job, tier)
@@ -256,17 +165,3 @@ class QueueLayer(BaseLayer):
         others = {"queue_timeout": queue.queue_timeout, "aging": queue.aging}
         given = (f", {name}={value:g} s" for name, value in others.items() if value is not None)
         return text + "".join(given)
-
-
-def _taken(kwargs: dict[str, Any]) -> Priority | None:
-    """Take `priority=` out of a call's arguments."""
-    value = kwargs.pop("priority")
-    return None if value is None else as_priority(value)
-
-
-def _takes_priority(function: Callable[..., Any]) -> bool:
-    """Return whether `priority=` is meant for the decorator: the function has no such parameter."""
-    try:
-        return "priority" not in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # a builtin that has no signature
-        return True

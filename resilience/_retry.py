@@ -123,7 +123,7 @@ class RetryLayer(BaseLayer):
             started = begin() if begin else None
             epoch = current_epoch.value
             try:
-                result = inner(*args, **kwargs)
+                result = inner(*args, **kwargs) if kwargs else inner(*args)
             except Exception as error:  # noqa: BLE001 - the recovery decides
                 recovery = Recovery(terms, started, epoch)
                 recovery.failed(error)
@@ -169,7 +169,7 @@ class RetryLayer(BaseLayer):
             started = begin() if begin else None
             epoch = current_epoch.value
             try:
-                result = await inner(*args, **kwargs)
+                result = await (inner(*args, **kwargs) if kwargs else inner(*args))
             except Exception as error:  # noqa: BLE001 - the recovery decides
                 recovery = Recovery(terms, started, epoch)
                 recovery.failed(error)

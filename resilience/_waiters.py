@@ -13,7 +13,15 @@ from typing import Protocol
 
 from resilience import _clock
 
-__all__ = ["LoopWaiter", "ThreadWaiter", "Waiter", "holder", "is_gone", "running_loop"]
+__all__ = [
+    "LoopWaiter",
+    "ThreadWaiter",
+    "Waiter",
+    "holder",
+    "is_gone",
+    "running_loop",
+    "this_thread",
+]
 
 running_loop = asyncio._get_running_loop  # noqa: SLF001 - documented for loop implementers
 
@@ -25,7 +33,7 @@ class _Thread(threading.local):
         self.token = object()
 
 
-_thread = _Thread()
+this_thread = _Thread()
 
 
 def holder() -> object:
@@ -34,10 +42,9 @@ def holder() -> object:
     A task is not kept alive by it: one that its closed loop has forgotten must be collected, since
     that is what gives back the permit it holds.
     """
-    if running_loop() is None:
-        return _thread.token
-    task = asyncio.current_task()
-    return _thread.token if task is None else weakref.ref(task)
+    loop = running_loop()
+    task = None if loop is None else asyncio.current_task(loop)
+    return this_thread.token if task is None else weakref.ref(task)
 
 
 def is_gone(me: object) -> bool:

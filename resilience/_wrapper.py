@@ -7,6 +7,10 @@ proxy around a proxy: one logical call is one span and one record, and a stack s
 Its own call path probes for `__self__` and builds a bound wrapper each time; the subclass here
 puts the composed closure into a slot named `__call__` instead, where the interpreter finds it
 directly: 1.4 plain closures a call instead of 6.
+
+What costs most in a stack is to hand the arguments from closure to closure. So the drivers hand on
+keywords only where there are some, by `inner(*args, **kwargs) if kwargs else inner(*args)`: that
+saves an empty dictionary and its merging, an eighth of a plain closure at each layer.
 """
 
 from __future__ import annotations

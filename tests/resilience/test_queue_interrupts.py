@@ -33,7 +33,7 @@ def test_trap_3_ctrl_c_on_the_way_to_the_function_loses_no_permit():
 
         assert is_free(queue), place
 
-    assert {"QueueLayer.sync.<locals>.call", "holder"} <= places
+    assert {"under_permit.<locals>.call"} <= places
 
 
 def test_trap_3_ctrl_c_on_the_way_to_a_permit_loses_none():
