@@ -138,6 +138,7 @@ class KeyEntries:
                 if is_new:
                     member.secret = Secret(key, base_url)
                     entry.renew()
+                self._ring.note(entry)
             gone = member.limit(self, self._limits | own, limits)
             if gone is not None:
                 gone.close()

@@ -164,6 +164,6 @@ FLAT: dict[str, Callable[[int], Step]] = {
     "record": _records,
     **{
         f"key lease, {strategy}": partial(_leases, strategy=strategy)
-        for strategy in ("round-robin", "two-choices", "first")
+        for strategy in ("round-robin", "two-choices", "first", "least-loaded", "weighted")
     },
 }

@@ -75,7 +75,6 @@ class Entry:
     __slots__ = (
         "active",
         "circuit",
-        "credit",
         "group",
         "last_used",
         "latency",
@@ -109,7 +108,6 @@ class Entry:
         self.line: Line | None = None
         self.position = 0  # in the order of adding
         self.active = 0
-        self.credit = 0.0  # of the smooth weighted round-robin
         self.last_used: float | None = None
         self.latency = 0.0  # a moving average
         self.rests_since = 0.0

@@ -6,11 +6,14 @@ import math
 from bisect import bisect_right
 from collections.abc import Container, Iterator
 from copy import copy
+from operator import attrgetter
 
 from resilience._core.key_entry import Entry, Trouble
+from resilience._core.key_orders import Order
 
 __all__ = ["KeyRing", "Offer"]
 
+_position = attrgetter("position")
 PROBE_GUESS = 0.1  # seconds until a probe may have answered: when others may look again
 
 
@@ -18,17 +21,13 @@ class Offer:
     """Who may serve one call now, in turn: after the one that served last.
 
     It is looked at one by one, so that a choice need not look at all.
-
-    Attributes:
-        everybody: All entries in the order of adding, whether they may serve or not.
     """
 
-    __slots__ = ("_circuits", "_last", "_now", "_takes_any", "_tier", "_tried", "everybody")
+    __slots__ = ("_circuits", "_now", "_ring", "_takes_any", "_tier", "_tried")
 
     def __init__(
         self,
-        everybody: list[Entry],
-        last: int,
+        ring: KeyRing,
         now: float,
         tier: int,
         tried: Container[str],
@@ -36,8 +35,7 @@ class Offer:
         takes_any: bool = False,
         circuits: bool = True,
     ) -> None:
-        self.everybody = everybody
-        self._last = last
+        self._ring = ring
         self._now = now
         self._tier = tier
         self._tried = tried
@@ -51,25 +49,34 @@ class Offer:
         return self._takes_any or entry.is_ready(self._now, circuits=self._circuits)
 
     def __iter__(self) -> Iterator[Entry]:
-        everybody = self.everybody
-        turn = bisect_right(everybody, self._last, key=lambda entry: entry.position)
-        for index in range(turn - len(everybody), turn):
-            if self.allows(everybody[index]):
-                yield everybody[index]
+        return filter(self.allows, self._ring.in_turn())
+
+    @property
+    def everybody(self) -> list[Entry]:
+        """All entries in the order of adding, whether they may serve or not."""
+        return self._ring.in_order
 
     def in_order(self) -> Iterator[Entry]:
         """Return those who may serve, in the order of adding."""
         return filter(self.allows, self.everybody)
 
+    def first_by(self, kind: type[Order]) -> Entry | None:
+        """Return the first one who may serve of such an order; the next in turn within a choice."""
+        order = self._ring.order(kind, self._tier, takes_any=self._takes_any)
+        if order.is_choosing:
+            return next(iter(self), None)
+        return order.choose(self._now, self.allows)
+
 
 class KeyRing:
     """All entries; its driver holds a lock around every method."""
 
-    __slots__ = ("_added", "_last", "_order", "entries")
+    __slots__ = ("_added", "_last", "_orders", "entries", "in_order")
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
-        self._order: list[Entry] = []
+        self.in_order: list[Entry] = []  # of adding
+        self._orders: dict[tuple[type[Order], int, bool], Order] = {}  # those that were asked for
         self._added = 0
         self._last = -1  # the position of the entry that served last
 
@@ -78,12 +85,14 @@ class KeyRing:
         self._added += 1
         entry.position = self._added
         self.entries[entry.name] = entry
-        self._order.append(entry)
+        self.in_order.append(entry)
+        self.note(entry)
 
     def remove(self, name: str) -> Entry:
         """Hand an entry out no more, and return it."""
         entry = self.entries.pop(name)
-        self._order.remove(entry)
+        self.in_order.remove(entry)
+        self.note(entry)
         return entry
 
     def renew(self, names: Container[str]) -> None:
@@ -91,11 +100,12 @@ class KeyRing:
 
         The entries are copies then: what this process has inherited is given back to the old ones.
         """
-        known = (each for each in self._order if each.name in self.entries and each.name in names)
-        self._order = [copy(entry) for entry in known]
-        for entry in self._order:
+        known = (each for each in self.in_order if each.name in self.entries and each.name in names)
+        self.in_order = [copy(entry) for entry in known]
+        for entry in self.in_order:
             entry.active = 0
-        self.entries = {entry.name: entry for entry in self._order}
+        self.entries = {entry.name: entry for entry in self.in_order}
+        self._orders = {}
 
     def offer(
         self,
@@ -110,11 +120,30 @@ class KeyRing:
 
         With `takes_any` those that rest, too; without `circuits` those whose circuit is open.
         """
-        order, last = self._order, self._last
-        return Offer(order, last, now, tier, tried, takes_any=takes_any, circuits=circuits)
+        return Offer(self, now, tier, tried, takes_any=takes_any, circuits=circuits)
+
+    def in_turn(self) -> Iterator[Entry]:
+        """Return all entries, those first that come after the one that served last."""
+        entries = self.in_order
+        turn = bisect_right(entries, self._last, key=_position)
+        return map(entries.__getitem__, range(turn - len(entries), turn))
+
+    def order(self, kind: type[Order], tier: int, *, takes_any: bool) -> Order:
+        """Return the entries that serve a priority in such an order."""
+        order = self._orders.get((kind, tier, takes_any))
+        if order is None or not order.is_whole:
+            order = kind(self.entries, self.in_turn(), tier, takes_any=takes_any)
+            self._orders[kind, tier, takes_any] = order
+        return order
+
+    def note(self, entry: Entry) -> None:
+        """Take note that something has changed by which entries are ordered or left out."""
+        for order in self._orders.values():
+            order.noted[entry] = None
 
     def take(self, entry: Entry, now: float) -> None:
         """Count a call that begins on this entry."""
+        self.note(entry)  # first: nothing may come between the count and what follows it
         entry.active += 1
         entry.last_used = now
         self._last = entry.position
@@ -124,13 +153,14 @@ class KeyRing:
 
         What began before the rest did proves nothing about the time after it.
         """
+        self.note(entry)
         entry.active -= 1
-        if not proved:
-            return
-        seconds = max(0.0, now - began)
-        entry.latency = seconds if not entry.latency else 0.8 * entry.latency + 0.2 * seconds
-        if began >= entry.rests_since + entry.rests_for:
-            entry.renew()
+        if proved:
+            seconds = max(0.0, now - began)
+            entry.latency = seconds if not entry.latency else 0.8 * entry.latency + 0.2 * seconds
+            if entry.trouble is not None and began >= entry.rests_since + entry.rests_for:
+                entry.renew()
+                self.note(entry)
 
     def trouble(
         self, entry: Entry, kind: Trouble, hint: float | None, began: float, now: float
@@ -143,11 +173,13 @@ class KeyRing:
             seconds = entry.rules.rest(entry.times) if hint is None else hint
         probation = kind == "key" or hint is None
         entry.rest(kind, now, seconds, probation=probation)
+        self.note(entry)
         if kind == "rate_limit" and entry.group is not None:
-            for each in self._order:
+            for each in self.in_order:
                 if each.group == entry.group and each is not entry:
                     each.rest(kind, now, seconds, probation=probation)
                     each.times = max(each.times, entry.times)  # what doubles is the group's rest
+                    self.note(each)
         return seconds
 
     def earliest(
@@ -173,7 +205,7 @@ class KeyRing:
         waits = [
             max(entry.wait(now), entry.circuit_wait(now))
             or (probe if entry.probation and entry.active else 0.0)
-            for entry in self._order
+            for entry in self.in_order
             if entry.serves(tier)
             and (name is None or entry.name == name)
             and (only is None or entry.trouble in (only, None))
@@ -184,4 +216,4 @@ class KeyRing:
 
     def reasons(self, now: float, tier: int) -> dict[str, str]:
         """Return for each entry why it cannot serve this priority."""
-        return {entry.name: entry.explain(now, tier) for entry in self._order}
+        return {entry.name: entry.explain(now, tier) for entry in self.in_order}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from resilience._core.key_entry import Entry
+from resilience._core.key_orders import LoadOrder, ShareOrder
 from resilience._core.keys import Offer
 
 __all__ = ["DEFAULT", "STRATEGIES", "Strategy"]
@@ -34,7 +35,7 @@ def first(offer: Offer, random: float) -> Entry | None:
 def least_loaded(offer: Offer, random: float) -> Entry | None:
     """Return the one with the fewest calls for its weight; in turn where several are equal."""
     del random
-    return min(offer, key=_load, default=None)
+    return offer.first_by(LoadOrder)
 
 
 def two_choices(offer: Offer, random: float) -> Entry | None:
@@ -50,18 +51,9 @@ def two_choices(offer: Offer, random: float) -> Entry | None:
 
 
 def weighted(offer: Offer, random: float) -> Entry | None:
-    """Return each as often as its weight says, evenly spread.
-
-    Source: the smooth weighted round-robin of nginx.
-    """
+    """Return each as often as its weight says, evenly spread."""
     del random
-    candidates = list(offer)
-    for entry in candidates:
-        entry.credit += entry.weight
-    best = max(candidates, key=lambda entry: entry.credit, default=None)
-    if best is not None:
-        best.credit -= sum(entry.weight for entry in candidates)
-    return best
+    return offer.first_by(ShareOrder)
 
 
 def _pair(entries: Sequence[Entry], random: float) -> Sequence[Entry]:

@@ -219,7 +219,7 @@ def test_of_two_that_add_one_name_one_is_told():
     assert f"key of {results[0]}" == pool.take().key
 
 
-@pytest.mark.parametrize("part", ["_members", "_ring.entries", "_ring._order"])
+@pytest.mark.parametrize("part", ["_members", "_ring.entries", "_ring.in_order"])
 def test_trap_9_a_fork_in_the_midst_of_a_change_leaves_whole_entries(part):
     """What another thread had half added or removed is not there in the child; the rest is."""
     pool = pool_of("abc")
@@ -229,7 +229,7 @@ def test_trap_9_a_fork_in_the_midst_of_a_change_leaves_whole_entries(part):
     elif part == "_ring.entries":
         del pool._ring.entries["b"]
     else:
-        pool._ring._order.remove(entry)
+        pool._ring.in_order.remove(entry)
     pool.renew_after_fork()
 
     assert ("a", "c") == pool.names()

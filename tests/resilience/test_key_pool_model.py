@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from resilience import KeyPool
+from resilience._core.strategies import STRATEGIES
 from resilience.telemetry import Transition
 from resilience.testing import FakeClock, capture_events
 from tests.support.faults import HttpError
@@ -63,7 +64,7 @@ class PoolMachine(RuleBasedStateMachine):
     @initialize(
         limits=st.tuples(LIMITS, LIMITS, LIMITS),
         threshold=st.sampled_from([None, 1, 2]),
-        strategy=st.sampled_from(["round-robin", "first", "least-loaded", "two-choices"]),
+        strategy=st.sampled_from(sorted(STRATEGIES)),
         waits=st.booleans(),
     )
     def begin(self, limits, threshold, strategy, waits):

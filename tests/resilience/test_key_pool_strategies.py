@@ -216,7 +216,7 @@ def test_an_entry_that_was_tried_is_left_out(strategy):
         pool.take(tried={"a", "b", "c"})
 
 
-@pytest.mark.parametrize("strategy", ["round-robin", "first", "two-choices"])
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_a_choice_looks_at_few_entries(strategy, monkeypatch):
     """Of a thousand that are ready not more than it needs, so that many keys cost no more."""
     pool = KeyPool([f"key {number}" for number in range(1_000)], strategy=strategy)

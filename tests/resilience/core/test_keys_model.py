@@ -17,8 +17,42 @@ from resilience._core.strategies import DEFAULT, STRATEGIES
 
 TIERS = (0, 1, 2)
 PICK = st.integers(0, 59)
+WEIGHT = st.sampled_from([0.5, 1.0, 1.0, 4.0])  # sums of their turns are exact
 GROUP = st.sampled_from([None, None, "one"])
 RESTS = {"rate_limit": {2.0**n for n in range(6)} | {60.0}, "key": {300.0, 600, 1200, 2400, 3600}}
+
+
+def load(entry):
+    """What one call more would be for this entry."""
+    return (entry.active + 1) / entry.weight
+
+
+class PlainShares:
+    """The shares of one priority by definition: whoever serves it and does not rest is compared."""
+
+    def __init__(self):
+        self.time = 0.0
+        self.turns = {}  # of each entry that is in: its weight, and when its turn begins
+
+    def choose(self, present, offered):
+        """Of the offered whose turn has begun, the one whose turn ends first; time goes on."""
+        self.turns = {
+            entry: self.turns[entry]
+            if self.turns.get(entry, (None,))[0] == entry.weight
+            else (entry.weight, self.time)
+            for entry in present
+        }
+        while not (begun := [each for each in offered if self.begin(each) <= self.time]):
+            self.time = min(begin for _, begin in self.turns.values() if begin > self.time)
+        chosen = min(begun, key=lambda each: (self.begin(each) + 1 / each.weight, each.position))
+        self.time += 1 / sum(entry.weight for entry in present)
+        end = self.begin(chosen) + 1 / chosen.weight
+        self.turns[chosen] = chosen.weight, max(end, self.time - 1 / chosen.weight)
+        return chosen
+
+    def begin(self, entry):
+        """When the turn of an entry begins."""
+        return self.turns[entry][1]
 
 
 class Facts:
@@ -51,6 +85,7 @@ class KeyRingMachine(RuleBasedStateMachine):
         self.ring = KeyRing()
         self.facts = {}  # of every entry that there ever was
         self.leases = []  # (entry, when it began)
+        self.shares = {tier: PlainShares() for tier in TIERS}
         self.added = 0
 
     def take_lease(self, pick):
@@ -65,29 +100,34 @@ class KeyRingMachine(RuleBasedStateMachine):
         for group in groups:
             self.add(group, None)
 
-    def add(self, group, tiers):
+    def add(self, group, tiers, weight=1.0):
         """A new entry is ready at once."""
         self.added += 1
-        entry = Entry(f"{self.added}", 1.0, tiers, group)
+        entry = Entry(f"{self.added}", weight, tiers, group)
         self.ring.add(entry)
         self.facts[entry] = Facts()
 
     @rule(
-        change=st.sampled_from(["add", "remove", "renew"]),
+        change=st.sampled_from(["add", "remove", "renew", "weigh"]),
         pick=PICK,
         group=GROUP,
         tiers=st.sampled_from([None, frozenset({0}), frozenset({1, 2})]),
+        weight=WEIGHT,
     )
-    def manage(self, change, pick, group, tiers):
+    def manage(self, change, pick, group, tiers, weight):
         """Entries come; they go, while their calls go on; a new key is a new beginning."""
         entries = list(self.ring.entries.values())
         if change == "add" and len(entries) < 4:
-            self.add(group, tiers)
+            self.add(group, tiers, weight)
+        elif change == "weigh":
+            entries[pick % len(entries)].weight = weight
+            self.ring.note(entries[pick % len(entries)])
         elif change == "remove" and len(entries) > 1:
             self.ring.remove(entries[pick % len(entries)].name)
         elif change == "renew":
             entry = entries[pick % len(entries)]
             entry.renew()
+            self.ring.note(entry)
             self.facts[entry].reports = []
 
     @rule(
@@ -103,12 +143,23 @@ class KeyRingMachine(RuleBasedStateMachine):
             offered, chosen = list(offer), STRATEGIES[strategy](offer, random)
 
             assert bool(offered) is (chosen is not None)
+            if strategy == "weighted":
+                self.check_share(tier, offered, chosen)
             if chosen is None:
                 return
+            if strategy == "least-loaded":
+                assert load(chosen) == min(map(load, offered))
             self.ring.take(chosen, self.now)
             self.leases.append((chosen, self.now))
             self.facts[chosen].running.append(self.now)
             self.check_fairness(offered, chosen, is_fair=strategy == DEFAULT)
+
+    def check_share(self, tier, offered, chosen):
+        """The weighted choice is that of the plain definition, whatever has happened before."""
+        serving = [each for each in self.ring.entries.values() if each.serves(tier)]
+        present = [each for each in serving if not each.wait(self.now)]
+
+        assert chosen is self.shares[tier].choose(present, offered) if offered else chosen is None
 
     def check_fairness(self, offered, chosen, *, is_fair):
         """Under round-robin nobody is served twice while another one is ready all the time."""
