@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from adapters._messages import Result
 from adapters._results import Embeddings, Moderations, Predictions
 from adapters._setup import Setup
+from resilience._record import record
 
 __all__ = [
     "EMBEDDINGS",
@@ -33,7 +34,7 @@ def _text_or_none(value: object) -> object:
     return str if isinstance(value, str) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Combining(Generic[R]):
     """How single calls of an operation become one.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -34,6 +34,7 @@ from adapters.errors import (
 )
 from resilience._bodies import read_body
 from resilience._hints import retry_after
+from resilience._record import record
 
 __all__ = [
     "WRONG_FORM",
@@ -83,7 +84,7 @@ def _nothing() -> dict[Any, type[AdapterError]]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ErrorTable:
     """Where one API differs from the table of statuses.
 

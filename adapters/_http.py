@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -25,6 +24,7 @@ from adapters._patience import Patience
 from adapters._setup import MAX_ANSWER_SIZE
 from adapters._sockets import POOLS, exact_target, patience
 from resilience._fork import renew_after
+from resilience._record import record
 
 __all__ = ["ACCEPT_ENCODING", "Surroundings", "Transport", "encode_form", "look_around"]
 
@@ -47,7 +47,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Route:
     """Where the requests below one base URL go: the pool, and what their targets begin with."""
 
@@ -213,7 +213,7 @@ def _new_route(session: requests.Session, base_url: str) -> _Route:
     return _Route(pool, adapter.request_url(request, proxies).rstrip("/"))
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Surroundings:
     """What the environment says about requests to one address.
 

@@ -11,7 +11,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,6 +25,7 @@ from adapters._network_words import not_set_up, too_large
 from adapters._patience import Patience
 from adapters._setup import MAX_ANSWER_SIZE
 from adapters.errors import AdapterError
+from resilience._record import record
 
 __all__ = ["AsyncIncoming", "AsyncTransport"]
 
@@ -33,7 +33,7 @@ _CHUNK = 65_536  # bytes
 _TIME_TO_END = 0.05  # seconds; the end of a stream's body follows its end marker at once, or late
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Route:
     """Where the requests below one base URL go."""
 

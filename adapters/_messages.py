@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from itertools import accumulate, pairwise
 from typing import Any
+
+from resilience._record import record
 
 __all__ = [
     "Headers",
@@ -51,7 +53,7 @@ class Headers(Mapping[str, str]):
         return f"Headers({list(self._fields.values())!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Request:
     """What one operation sends: all but the address, the key and the request id.
 
@@ -88,7 +90,7 @@ class Request:
             raise ValueError(msg)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reply:
     """An answer as it came, and how it was got."""
 
@@ -101,7 +103,7 @@ class Reply:
     attempts: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Usage:
     """Tokens as the provider counted them; 0 where it said nothing, and false if all are 0.
 
@@ -149,7 +151,7 @@ class Usage:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class ToolCall:
     """A call that the model asks for.
 
@@ -166,7 +168,7 @@ class ToolCall:
     index: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Result:
     """What every result has.
 
@@ -198,7 +200,7 @@ def sent_as(reply: Reply) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StreamEvent:
     """One part of a streamed answer.
 

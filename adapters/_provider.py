@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from adapters._dialect import Dialect
 from adapters._failures import ErrorTable
+from resilience._record import record
 
 if TYPE_CHECKING:
     from adapters._flows import Flow
@@ -29,7 +30,7 @@ def one_of(*values: str) -> Callable[[Any], str | None]:
     return lambda value: None if value in values else rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OwnSetting:
     """A setting that one API has and others have not: an argument of its clients.
 
@@ -46,7 +47,7 @@ class OwnSetting:
     rule: Callable[[Any], str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Unsigned:
     """A request as it will be sent, for APIs whose keys sign it as a whole.
 
@@ -74,7 +75,7 @@ def _itself(key: str) -> tuple[str]:
     return (key,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Provider:
     """One API.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from adapters._messages import Result, ToolCall, Usage
+from resilience._record import record
 
 __all__ = [
     "Answer",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Picture:
     """A picture: its bytes, and of what kind they are, such as "image/png"."""
 
@@ -37,7 +38,7 @@ class Picture:
     mime_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Answer(Result):
     """Text that a model wrote; `str(answer)` is the text.
 
@@ -69,7 +70,7 @@ class Answer(Result):
         return self.text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Embeddings(Result):
     """Vectors in the order of the inputs; a single input gives one vector."""
 
@@ -78,7 +79,7 @@ class Embeddings(Result):
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Moderations(Result):
     """Verdicts in the order of the inputs.
 
@@ -92,7 +93,7 @@ class Moderations(Result):
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Models(Result):
     """The names of the models; it iterates over them."""
 
@@ -108,7 +109,7 @@ class Models(Result):
         return name in self.names
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RawAnswer(Result):
     """The answer to a request of any kind: `raw` is the parsed JSON, or None where it is none.
 
@@ -121,7 +122,7 @@ class RawAnswer(Result):
     status_code: int = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SparseEmbeddings(Result):
     """For each input, the weights of the tokens that matter, by the id of the token."""
 
@@ -130,7 +131,7 @@ class SparseEmbeddings(Result):
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rankings(Result):
     """How well documents fit a query, the best first.
 
@@ -147,7 +148,7 @@ class Rankings(Result):
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Documents(Result):
     """What a search has found, the best first; it iterates over the texts.
 
@@ -168,7 +169,7 @@ class Documents(Result):
         return len(self.texts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Scores(Result):
     """A number for each input, in their order."""
 
@@ -177,7 +178,7 @@ class Scores(Result):
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Predictions(Result):
     """Classes, in the order of the inputs.
 
@@ -192,7 +193,7 @@ class Predictions(Result):
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TokenCount(Result):
     """How many tokens a prompt has; `int(count)` is the number."""
 
@@ -203,7 +204,7 @@ class TokenCount(Result):
         return self.input_tokens
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Tokens(Result):
     """The tokens of each input.
 
@@ -216,7 +217,7 @@ class Tokens(Result):
     texts: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Transcription(Result):
     """What was said in a recording; `str(transcription)` is the text."""
 
@@ -228,7 +229,7 @@ class Transcription(Result):
         return self.text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Tensors(Result):
     """What a model of any kind gave.
 
@@ -244,7 +245,7 @@ class Tensors(Result):
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Health(Result):
     """Whether a server is ready to work; it is true if it is."""
 
@@ -254,7 +255,7 @@ class Health(Result):
         return self.is_healthy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Info(Result):
     """What a server tells about itself or a model: `info["name"]` is a field of the answer."""
 

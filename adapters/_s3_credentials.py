@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
 from resilience import KeyPool, MissingKeyError
 from resilience._environment import find_keys, lookup
+from resilience._record import record
 from resilience._rules import fail
 from resilience._secrets import remember
 from resilience.errors import SettingsError
@@ -25,7 +26,7 @@ _FAMILIES = (
 _VISIBLE = "!\"#$&'()*+,-./;<=>?@[\\]^_`{|}~"  # all of ASCII but the colon and the percent sign
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Credentials:
     """The parts of one key; `access_key` alone is no secret."""
 

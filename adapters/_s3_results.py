@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from adapters._messages import Result
+from resilience._record import record
 
 __all__ = [
     "Bucket",
@@ -21,7 +22,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Bucket:
     """A bucket; `str(bucket)` is its name."""
 
@@ -32,7 +33,7 @@ class Bucket:
         return self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Buckets(Result):
     """The buckets that the credentials own; it iterates over them."""
 
@@ -50,7 +51,7 @@ class Buckets(Result):
         return len(self.buckets)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Listed:
     """An object in a listing, or the common beginning of several; `str(listed)` is its key.
 
@@ -74,7 +75,7 @@ class Listed:
         return self.key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ObjectInfo(Result):
     """What is known of an object.
 
@@ -95,7 +96,7 @@ class ObjectInfo(Result):
     version_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StoredObject(ObjectInfo):
     """An object, or a range of it; `bytes(object)` is the body."""
 
@@ -108,7 +109,7 @@ class StoredObject(ObjectInfo):
         return len(self.body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Written(Result):
     """An object that was written, by put, copy or upload.
 
@@ -123,7 +124,7 @@ class Written(Result):
     parts: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Deleted(Result):
     """An object that is not there any more, or never was.
 
@@ -136,7 +137,7 @@ class Deleted(Result):
     is_marker: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Undeleted:
     """A key that could not be deleted, and why."""
 
@@ -145,7 +146,7 @@ class Undeleted:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeletedMany(Result):
     """What became of many keys.
 

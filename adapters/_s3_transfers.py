@@ -6,7 +6,7 @@ Files are read and written between the requests, in the thread or loop that make
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import chain, islice
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -23,6 +23,7 @@ from adapters._s3_uploads import MOST_PARTS, Upload, begin
 from adapters._setup import Setup
 from adapters.errors import BadRequestError, NotFoundError
 from resilience._marks import note
+from resilience._record import record
 from resilience._rules import fail
 
 __all__ = ["download", "upload"]
@@ -139,7 +140,7 @@ def download(
     return ObjectInfo(**{each.name: getattr(first, each.name) for each in fields(ObjectInfo)})
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Parts:
     """The parts of one object that is read."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import md5
 from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
@@ -17,6 +17,7 @@ from adapters._s3_requests import encoded, finish_body, object_headers, request
 from adapters._s3_results import Written
 from adapters._setup import Setup
 from adapters.errors import NotFoundError
+from resilience._record import record
 from resilience._rules import fail
 
 __all__ = ["MOST_PARTS", "Upload", "begin"]
@@ -26,7 +27,7 @@ R = TypeVar("R")
 MOST_PARTS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Upload:
     """An upload that has begun; the entry that began it has to go on with it."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from adapters._json import is_list, is_object, word_or_none
+from resilience._record import record
 
 __all__ = ["Said", "said"]
 
 _SHORT_MESSAGE = 500  # a longer text is no sentence; it stays in the body
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Said:
     """What a body says about an error.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, Self, TypeVar
 
 from adapters._addresses import checked_address, complete_address
@@ -11,6 +11,7 @@ from adapters._build import checked_headers
 from adapters._provider import OwnSetting, Provider
 from resilience import Settings
 from resilience._environment import lookup
+from resilience._record import record
 from resilience._rules import check, fail
 from resilience.settings import reject_unknown
 
@@ -33,7 +34,7 @@ _LONGEST_WAIT = 1_000_000  # seconds; sockets count milliseconds in 32 bits
 _WIDE = 100  # connections kept where nothing limits how many are used
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Setup:
     """The checked arguments of one client; every function that builds a request gets them first.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from adapters._messages import StreamEvent
 from adapters.errors import ConnectionFailedError, InvalidResponseError
+from resilience._record import record
 
 __all__ = [
     "Decoder",
@@ -33,7 +33,7 @@ MAX_EVENT_SIZE = 16 * 1024 * 1024
 _OTHER_FIELDS = ("", "id", "retry")  # and comments, whose name is empty
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class ServerSentEvent:
     """One event.
 

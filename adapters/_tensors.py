@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from math import prod
 from typing import Any, cast
 
 from adapters._json import is_object
+from resilience._record import record
 from resilience._rules import fail
 
 __all__ = ["Tensor", "as_array", "as_nested", "encode_tensor", "is_array", "split_bytes"]
@@ -54,7 +54,7 @@ _DEEPEST = 64  # dimensions that an array of numpy can have; a list inside itsel
 _WITHOUT_JSON = frozenset({"FP16", "BF16"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Tensor:
     """An input, ready to be written.
 

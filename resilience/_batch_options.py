@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from resilience._record import record
 from resilience._rules import check_all
 from resilience.settings import reject_unknown
 
 __all__ = ["BatchOptions"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchOptions:
     """What the user chose; `batched` documents it."""
 
@@ -31,7 +31,7 @@ class BatchOptions:
         Raises:
             SettingsError: for an unknown setting or a value that breaks its rule.
         """
-        reject_unknown(settings, cls.__slots__, "batched")
+        reject_unknown(settings, cls.__dataclass_fields__, "batched")
         check_all(dict(settings))
         return cls(**settings)
 

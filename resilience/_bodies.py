@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from resilience._record import record
 
 __all__ = ["LONGEST", "NOTHING", "QUOTA_OF_ZERO", "Said", "read_body"]
 
@@ -16,7 +17,7 @@ LONGEST = 65_536  # of a text that is worth parsing
 _LONGEST_MESSAGE = 2_000  # characters of a message that are looked at
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Said:
     """What a body says.
 

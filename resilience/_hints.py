@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from resilience import _clock
 from resilience._bodies import NOTHING, Said
+from resilience._record import record
 
 __all__ = ["FORMS", "Form", "duration", "moment", "retry_after"]
 
@@ -29,7 +29,7 @@ _EPOCH = 1e9  # as a wait a number this large is 31 years: it is a moment, in se
 _EPOCH_MS = 1e12  # … or in milliseconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Form:
     """One form in which servers say when to come back.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from resilience._budget import RetryBudget
 from resilience._core.backoff import Backoff
 from resilience._core.retry import RetryPolicy
+from resilience._record import record
 from resilience._rules import check_all, fail
 from resilience.settings import reject_unknown
 from resilience.telemetry.events import RetryScheduled
@@ -22,7 +23,7 @@ __all__ = ["On", "RetryOptions", "predicate"]
 On = type[BaseException] | tuple[type[BaseException], ...] | Callable[[Exception], bool] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RetryOptions:
     """What the user chose."""
 

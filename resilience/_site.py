@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from resilience._record import record
 from resilience._rules import check_all
 from resilience.telemetry.opentelemetry import SpanDescription
 from resilience.telemetry.statistics import CallStatistics
@@ -17,7 +17,7 @@ __all__ = ["BaseLayer", "Common", "Layer", "Shape", "Site", "parameters_of", "sh
 Shape = Literal["function", "coroutine function", "generator", "async generator"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Site:
     """What a layer may know about the place where it works.
 
@@ -65,7 +65,7 @@ class Site:
         return "retry" in self.outside or "key_pool" in self.outside
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Common:
     """The arguments that every decorator takes."""
 
@@ -75,7 +75,7 @@ class Common:
     @classmethod
     def take(cls, settings: dict[str, Any]) -> Common:
         """Check these arguments and take them out of a decorator's settings."""
-        common = {name: settings.pop(name) for name in cls.__slots__ if name in settings}
+        common = {name: settings.pop(name) for name in cls.__dataclass_fields__ if name in settings}
         check_all(common)
         return cls(**common)
 

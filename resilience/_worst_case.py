@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from resilience._attempt_timeout import AttemptTimeoutLayer
 from resilience._context import deadline
 from resilience._pool_layer import PoolLayer
 from resilience._prioritized import QueueLayer
+from resilience._record import record
 from resilience._retry import RetryLayer
 from resilience._site import Layer
 
@@ -19,7 +19,7 @@ __all__ = ["WorstCase"]
 L = TypeVar("L")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class WorstCase:
     """The numbers; times in seconds.
 

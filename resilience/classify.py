@@ -25,13 +25,13 @@ from __future__ import annotations
 
 import builtins
 import sys
-from dataclasses import dataclass
 from typing import Literal
 
 from resilience._bodies import NOTHING, Said
 from resilience._foreign import headers_of, said_by, status_of
 from resilience._hints import retry_after
 from resilience._marks import read_quietly
+from resilience._record import record
 from resilience._words import kind_of_words
 from resilience.errors import RefusedError
 
@@ -76,7 +76,7 @@ _SILENT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Verdict:
     """What an exception means.
 

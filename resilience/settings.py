@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from resilience._record import record
 from resilience._rules import check, fail
 from resilience._secrets import mask
 from resilience.errors import SettingsError
@@ -37,7 +38,7 @@ def _meant(name: str, names: list[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Settings:
     """All settings of a whole stack; immutable, so safe to share between threads.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from adapters.bulk._concurrency import Concurrency
 from adapters.bulk._requests import Requests, operation_of, template_of
 from adapters.bulk._rows import InvalidInput, Row, rows_of, survey
 from resilience import Settings
+from resilience._record import record
 from resilience._rules import check, fail
 from resilience.errors import SettingsError
 
@@ -25,7 +25,7 @@ _START = 4  # calls at once, before anything is known
 _MOST = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Plan:
     """The checked arguments of a run.
 

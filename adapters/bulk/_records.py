@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
+from resilience._record import record
 from resilience.errors import ResilienceError
 
 __all__ = ["BulkResult", "BulkStoppedError", "Ending", "Progress"]
@@ -14,7 +15,7 @@ __all__ = ["BulkResult", "BulkStoppedError", "Ending", "Progress"]
 Ending = Literal["complete", "interrupted", "stopped"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Progress:
     """How far a run is.
 
@@ -54,7 +55,7 @@ class Progress:
         return max(0, self.total - self.done) / self.rate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BulkResult:
     """What became of a job; `str(result)` is a report.
 

@@ -6,11 +6,11 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from adapters._json import is_object
+from resilience._record import record
 from resilience._rules import fail
 
 __all__ = ["InvalidInput", "Row", "Survey", "rows_of", "survey"]
@@ -22,7 +22,7 @@ class InvalidInput(ValueError):  # noqa: N818 - the word that stands in the resu
     """A row that is no request: nothing is sent for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Row:
     """One row of the input.
 
@@ -38,7 +38,7 @@ class Row:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Survey:
     """What was found by reading an input once.
 

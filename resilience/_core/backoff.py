@@ -6,7 +6,7 @@ them; `jitter` is the part of the delay that is random, so 0.5 is "equal" and 1 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from resilience._record import record
 
 __all__ = ["Backoff"]
 
@@ -14,7 +14,7 @@ HINT_JITTER = 0.1  # a server's hint is lengthened by up to a tenth …
 HINT_JITTER_CEILING = 1.0  # … and by one second at most: enough to spread a crowd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Backoff:
     """Delays that grow by `factor` from `initial` up to `maximum`, all in seconds."""
 

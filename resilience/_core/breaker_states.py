@@ -7,10 +7,10 @@ answer (`neutral`) never leads anywhere, and is the one step that is taken witho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resilience._core.window import CountWindow, TimeWindow
+from resilience._record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ __all__ = ["BreakerRules", "Closed", "Disabled", "HalfOpen", "Open", "State"]
 _SHORTEST_LEASE = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BreakerRules:
     """The numbers that decide; times in seconds, rates in (0, 1].
 

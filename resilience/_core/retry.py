@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from resilience._core.backoff import Backoff
+from resilience._record import record
 
 __all__ = ["RetryPolicy", "Stop", "Wait"]
 
@@ -36,7 +37,7 @@ class Stop:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RetryPolicy:
     """The numbers that decide; safe to share, since it never changes."""
 

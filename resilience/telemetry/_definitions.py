@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from resilience._record import record
 
 __all__ = ["Attribute", "Metric", "Span", "SpanEvent"]
 
@@ -11,7 +12,7 @@ Kind = Literal["histogram", "counter", "up_down_counter", "gauge"]
 Type = Literal["str", "int", "float", "bool", "str[]"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Attribute:
     """An attribute of spans, events or metrics.
 
@@ -28,7 +29,7 @@ class Attribute:
     values: tuple[str | int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Metric:
     """An instrument.
 
@@ -51,7 +52,7 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class SpanEvent:
     """An event on the span of the call that it happened in.
 
@@ -68,7 +69,7 @@ class SpanEvent:
     optional: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Span:
     """A kind of span.
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
 from resilience._fork import SharedLock
+from resilience._record import record
 from resilience._secrets import log_failure, shown
 
 __all__ = [
@@ -44,7 +45,7 @@ _lock = SharedLock()
 _failed: set[int] = set()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Event:
     """The base of all events.
 
@@ -60,7 +61,7 @@ class Event:
     measured: bool = field(default=True, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RetryScheduled(Event):
     """An attempt failed and another one follows; also what `before_retry` gets.
 
@@ -85,7 +86,7 @@ class RetryScheduled(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GivenUp(Event):
     """A call that could have been retried is not, or not any more.
 
@@ -100,7 +101,7 @@ class GivenUp(Event):
     exception: BaseException | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Transition(Event):
     """A circuit breaker changed its state; also what `on_transition` gets.
 
@@ -116,7 +117,7 @@ class Transition(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Queued(Event):
     """A call had to wait for its permit, and got it.
 
@@ -129,7 +130,7 @@ class Queued(Event):
     waited: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Refused(Event):
     """A call was not even tried.
 
@@ -143,7 +144,7 @@ class Refused(Event):
     retry_after: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchFlushed(Event):
     """Items that waited for company go to their function as one batch.
 
@@ -159,7 +160,7 @@ class BatchFlushed(Event):
     waited: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class KeyRested(Event):
     """An entry of a key pool is not handed out for a while.
 
@@ -174,7 +175,7 @@ class KeyRested(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallFinished(Event):
     """One logical call ended; made only while somebody listens.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from resilience import _clock, _fork
+from resilience._record import record
 from resilience.telemetry.events import Event, KeyRested, Transition, subscribe
 
 __all__ = ["MOST_CHANGES", "MOST_NAMES", "Changes", "History", "listen", "name_of_entry"]
@@ -74,7 +74,7 @@ class History:
 _circuits, _keys = History(), History()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Changes:
     """The changes of some circuits and keys; None: of all of them."""
 

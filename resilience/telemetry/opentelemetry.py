@@ -10,10 +10,11 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from resilience._record import record
 from resilience._secrets import log_failure
 from resilience.telemetry.events import (
     Event,
@@ -50,7 +51,7 @@ _LOGS = "opentelemetry._logs._internal"  # where the API keeps the provider of t
 _logger = logging.getLogger("resilience.telemetry")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SpanDescription:
     """How a span is to look, where it is not simply that of a call, named for its function.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import threading
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from adapters._provider import Provider
 from adapters._setup import Setup
 from adapters.errors import AdapterError, BadRequestError, ServerError, SettingsError
 from resilience import deadline
+from resilience._record import record
 from resilience.testing import FakeClock
 from tests.adapters.flavours import Make
 from tests.adapters.recorder import Do, Recorder, answer
@@ -28,7 +28,7 @@ from tests.adapters.recorder import Do, Recorder, answer
 KEY = "sk-secret-0123456789"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Number(Result):
     """What the API of these tests answers."""
 
