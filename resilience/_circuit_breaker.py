@@ -99,7 +99,11 @@ class CircuitBreaker:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds until a probe may pass, at the latest; None where it is closed or held open."""
+        """Seconds until it is worth while to ask again; None where it is closed or held open.
+
+        While it is open: until a probe may pass. While probes are under way: 0.1 s at first, then
+        as long as they have been awaited already.
+        """
         with self._lock:
             return self.machine.state.retry_after(_clock.now())
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from resilience._core.window import Window
 
-__all__ = ["BreakerRules", "Closed", "Disabled", "HalfOpen", "Open", "State"]
+__all__ = ["PROBE_GUESS", "BreakerRules", "Closed", "Disabled", "HalfOpen", "Open", "State"]
 
+PROBE_GUESS = 0.1  # seconds until a probe may have answered: when others may look again
 # With `reset_timeout=0` every probe would count as lost at once, and everybody would pass.
 _SHORTEST_LEASE = 1.0
 
@@ -189,13 +190,17 @@ class HalfOpen:
         self._probes.pop(permit, None)
 
     def retry_after(self, now: float) -> float | None:
-        """Return when a place is free at the latest: when the oldest probe counts as lost."""
+        """Return when it is worth while to ask again: a place is free by then, or may be.
+
+        The answer of a probe may come at any time, and is the less likely to come soon the longer
+        it has been awaited. So whoever is refused asks a few times, and is not far behind it.
+        """
         began = list(self._probes.values())  # a copy: a neutral probe may leave at any moment
         if len(began) < self._rules.half_open_max_calls:
             return 0.0
-        lease = self._rules.probe_lease
+        lease, awaited = self._rules.probe_lease, max(0.0, now - min(began))
         # Reckoned as in `_expire`: where this says 0, the next one is admitted.
-        return min(max(0.0, lease - (now - min(began))), lease)
+        return min(max(0.0, lease - awaited), max(PROBE_GUESS, awaited))
 
     def _expire(self, now: float) -> None:
         """Take back the places of probes that never came back."""

@@ -177,6 +177,9 @@ class Entry:
         if wait and wait >= circuit_wait:
             return f"rests for {wait:.1f} s"
         if circuit_wait and self.circuit is not None:
+            state = self.circuit.name(now)
+            if state == "HALF-OPEN":
+                return "its circuit is HALF-OPEN, and others are trying it"
             end = "until it is closed by hand" if math.isinf(circuit_wait) else ""
-            return f"its circuit is {self.circuit.name(now)} {end or f'for {circuit_wait:.1f} s'}"
+            return f"its circuit is {state} {end or f'for {circuit_wait:.1f} s'}"
         return "is being tried" if self.probation and self.active else "is ready by now"

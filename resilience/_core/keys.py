@@ -8,13 +8,13 @@ from collections.abc import Container, Iterator
 from copy import copy
 from operator import attrgetter
 
+from resilience._core.breaker_states import PROBE_GUESS
 from resilience._core.key_entry import Entry, Trouble
 from resilience._core.key_orders import Order
 
 __all__ = ["KeyRing", "Offer"]
 
 _position = attrgetter("position")
-PROBE_GUESS = 0.1  # seconds until a probe may have answered: when others may look again
 
 
 class Offer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from resilience._core.breaker import Breaker
-from resilience._core.breaker_states import BreakerRules
+from resilience._core.breaker_states import PROBE_GUESS, BreakerRules
 from resilience._core.key_entry import Entry, RestRules
-from resilience._core.keys import PROBE_GUESS, KeyRing
+from resilience._core.keys import KeyRing
 
 NORMAL = 1
 
