@@ -149,11 +149,13 @@ class PriorityQueue(QueueControl, QueueJobs):
             return
         machine = self._machine
         with self._lock:
-            now = _clock.now() if machine.waiting else 0.0
+            now = _clock.now() if machine.aging else 0.0
             if machine.passing.get(me) == arrival:
                 del machine.passing[me]
                 step = machine.grant
-            elif self._holders.get(me) == arrival and not self._is_shared(arrival):
+            elif self._holders.get(me) == arrival and not (
+                self._shares and self._is_shared(arrival)
+            ):
                 del self._holders[me]
                 step = machine.leave
             else:  # it has gone already, and was interrupted before it could say so
@@ -213,15 +215,14 @@ class PriorityQueue(QueueControl, QueueJobs):
 
     def _served(self, ticket: Ticket, me: object, refusal: type[RefusedError]) -> int:
         """Return the arrival of a ticket that was granted, or raise why it was not."""
-        in_time = ticket.fate != "waiting" or not self._abandon(ticket, if_waiting=True)
-        if ticket.fate == "granted":
-            self._holders[me] = ticket.arrival
-            if not ticket.at_once:
-                self._publish_wait(ticket, max(0.0, _clock.now() - ticket.since))
-            return ticket.arrival
-        if in_time:
+        if ticket.fate == "waiting" and self._abandon(ticket, if_waiting=True):
+            raise self._too_late(refusal)
+        if ticket.fate != "granted":
             raise self.closed_error()
-        raise self._too_late(refusal)
+        self._holders[me] = ticket.arrival
+        if not ticket.at_once:
+            self._publish_wait(ticket)
+        return ticket.arrival
 
     def _undo(self, me: object, ticket: Ticket | None) -> None:
         """Give back what an interrupted `enter` has got already: a place in line, or a permit."""

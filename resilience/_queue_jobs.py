@@ -84,7 +84,7 @@ class QueueJobs(QueueState):
             limit = self.queue_timeout if self._enabled else None
             if limit is not None and waited > limit:
                 raise self._too_late(QueueTimeoutError)
-            self._publish_wait(held, waited)
+            self._publish_wait(held)
         held.claimed = True
         self._holders[me] = held.arrival
         return held.arrival

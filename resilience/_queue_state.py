@@ -61,7 +61,7 @@ class QueueState:
         """Become a waiter, or be refused; the lock is held, and the caller catches up after it."""
         machine = self._machine
         now = _clock.now()
-        if machine.waiting:
+        if machine.can_grant:
             self._grant_others(now)
         place = None if is_job else self._away.get(me)
         if not machine.disabled:  # it may have been turned off since the caller looked
@@ -69,7 +69,8 @@ class QueueState:
         self._away.pop(me, None)
         tier = current_priority() if tier is None else tier
         ticket = machine.wait(tier, now, waiter, place=place, is_job=is_job)
-        self._grant_others(now, ticket)
+        if machine.can_grant:
+            self._grant_others(now, ticket)
         ticket.at_once = ticket.fate == "granted"  # who comes back passes where a newcomer may not
         return ticket
 
@@ -98,12 +99,12 @@ class QueueState:
             return self._refusal(kind, "gave no permit before the deadline")
         return self._refusal(kind, f"gave no permit within {self.queue_timeout:g} s")
 
-    def _publish_wait(self, ticket: Ticket, seconds: float) -> None:
+    def _publish_wait(self, ticket: Ticket) -> None:
         """Tell that a call has waited for its permit; no lock is held."""
         if not is_wanted(Queued):
             return
-        measured = self.users.measure
-        publish(Queued(name=self.name, measured=measured, priority=ticket.tier, waited=seconds))
+        measured, waited = self.users.measure, max(0.0, _clock.now() - ticket.since)
+        publish(Queued(name=self.name, measured=measured, priority=ticket.tier, waited=waited))
 
     def closed_error(self) -> RefusedError:
         """Return the error for whoever comes, or waits, when the queue takes no more work."""
@@ -169,12 +170,10 @@ class QueueState:
 
     def _wake(self, tickets: list[Ticket], drained: list[Waiter]) -> None:
         """Wake those who were granted something, after the lock was let go."""
-        left = deque(tickets)
-        while left:
-            ticket = left.popleft()
+        for ticket in tickets:
             if not ticket.waiter.wake():  # its event loop is gone: the permit goes on
                 with self._lock:
-                    left += self._machine.abandon(ticket, _clock.now())
+                    tickets += self._machine.abandon(ticket, _clock.now())
                     drained += self._take_drained()
         for waiter in drained:
             waiter.wake()

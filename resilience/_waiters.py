@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from collections.abc import Awaitable
 from typing import Protocol
 
 from resilience import _clock
@@ -87,32 +88,37 @@ class ThreadWaiter:
 class LoopWaiter:
     """A task that awaits."""
 
-    __slots__ = ("_future", "_loop")
+    __slots__ = ("_future",)
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[None] = self._loop.create_future()
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def wake(self) -> bool:
         """Wake the task; False where its loop has been closed."""
-        if running_loop() is self._loop:
+        loop = self._future.get_loop()
+        if running_loop() is loop:
             self._resolve()
             return True
         try:
-            self._loop.call_soon_threadsafe(self._resolve)
+            loop.call_soon_threadsafe(self._resolve)
         except RuntimeError:  # the loop is closed: nobody will ever resume the task
             return False
         return True
 
-    async def wait(self, timeout: float | None, *, rests: bool = False) -> None:
-        """Suspend until it is woken or `timeout` seconds are over; as that of a thread."""
-        if rests and timeout is not None and _clock.current.skips_sleeps:
-            await _clock.sleep_async(timeout)
-            return
+    def wait(self, timeout: float | None, *, rests: bool = False) -> Awaitable[None]:
+        """Suspend until it is woken or `timeout` seconds are over; as that of a thread.
+
+        Without a time-out what is awaited is the future itself: most wait so, and a coroutine
+        around it would take 400 bytes of each.
+        """
         if timeout is None:
-            await self._future
-            return
-        timer = _clock.call_later(self._loop, timeout, self._resolve)
+            return self._future
+        if rests and _clock.current.skips_sleeps:
+            return _clock.sleep_async(timeout)
+        return self._wait_at_most(timeout)
+
+    async def _wait_at_most(self, timeout: float) -> None:
+        timer = _clock.call_later(self._future.get_loop(), timeout, self._resolve)
         try:
             await self._future
         finally:

@@ -182,7 +182,7 @@ class QueueMachine:
         """Hand free permits to waiters, the best first."""
         self.room = 0
         granted = []
-        while self.waiting and self._has_permit:
+        while self.can_grant:
             ticket = self._best(now)
             if ticket is None:
                 break
@@ -194,9 +194,11 @@ class QueueMachine:
         return granted
 
     @property
-    def _has_permit(self) -> bool:
-        """Whether somebody who waits may run."""
-        is_free = self.active < self.limit and not (self.paused or self.closed)
+    def can_grant(self) -> bool:
+        """Whether there is a permit for somebody who waits."""
+        if not self.waiting:
+            return False
+        is_free = self.taken + len(self.passing) < self.limit and not (self.paused or self.closed)
         return is_free or self.disabled
 
     def refuse_all(self) -> list[Ticket]:
