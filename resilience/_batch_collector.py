@@ -8,6 +8,7 @@ waits (submitted items), a timer hands the batch to a worker. Tasks wait for a t
 from __future__ import annotations
 
 import asyncio
+import math
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ class Collector(BatchState):
             if runs_now:
                 self._taken(batch)
                 return batch
-            if count == 1:
+            if count == 1 and not item.has_thread:  # that one comes by itself
                 self._see_to(batch)
             return None
 
@@ -90,7 +91,7 @@ class Collector(BatchState):
             call = LoopCall(self, batch.loop, lambda: self._on_time(batch))
             batch.timer = LoopTimer(_clock.call_later(batch.loop, seconds, call))
         elif leader.has_thread:
-            leader.wake()
+            batch.wake_threads()
         else:
             try:
                 timer = batch.timer = timers.at(due, lambda: self._on_time(batch))
@@ -124,23 +125,33 @@ class Collector(BatchState):
         """
         batch = item.batch
         assert batch is not None  # noqa: S101 - for the checker
-        while not item.answered:
-            until, mine = item.end, False
-            with self._lock:
-                machine, now = batch.machine, _clock.now()
-                if not batch.is_taken and machine.oldest is item:
-                    mine = machine.is_due(now)
-                    if mine:
-                        self._take(batch, "time", now, item)
-                    else:
-                        until = machine.due if until is None else min(until, machine.due)
-            if mine:
+        while True:
+            turnstile = batch.turnstile  # before the look: it is opened after an answer is there
+            if item.answered:
+                return
+            end, now = item.end, _clock.now()
+            due = self._due(batch, item, now)
+            if due <= now:
                 self._taken(batch)
                 batch.run()
-            elif item.end is not None and item.end <= now:
+            elif end is not None and end <= now:
                 raise item.too_late(self.name)
             else:
-                item.wait(until)
+                until = due if end is None else min(due, end)
+                _clock.wait(turnstile, None if until == math.inf else until - now)
+
+    def _due(self, batch: Batch, item: Item, now: float) -> float:
+        """Return when this item's thread has to look after the batch; with that, take it if due."""
+        machine = batch.machine
+        if machine.oldest is not item:  # whoever comes to lead is woken
+            return math.inf
+        with self._lock:
+            if batch.is_taken or machine.oldest is not item:
+                return math.inf
+            if not machine.is_due(now):
+                return machine.due
+            self._take(batch, "time", now, item)
+            return now
 
     def leave(self, item: Item) -> bool:
         """Take note that the item's caller has gone; return whether it still waited."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self
 
@@ -97,7 +96,7 @@ class Item:
         self.wake()
 
     def wake(self) -> None:
-        """Wake whoever waits: there is an answer, or a batch to look after."""
+        """Wake whoever waits for this item alone; threads wait for the batch."""
 
     def outcome(self) -> Any:
         """Return the result or raise the error; once."""
@@ -130,21 +129,9 @@ class BareItem(Item):
 class ThreadItem(Item):
     """The call of a thread, which waits and may run the batch."""
 
-    __slots__ = (*_SLOTS, "_event")
+    __slots__ = _SLOTS
 
     has_thread = True
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def wake(self) -> None:
-        """Wake the thread."""
-        self._event.set()
-
-    def wait(self, until: float | None) -> None:
-        """Block until it is woken or the moment has come; may return early."""
-        _clock.wait(self._event, None if until is None else max(0.0, until - _clock.now()))
-        self._event.clear()
 
 
 class TaskItem(Item, asyncio.Future[None]):

@@ -12,6 +12,7 @@ from resilience._batch_results import answers_of, failures, lost, may_split, unl
 from resilience._batch_scene import scene
 from resilience._batch_state import LoopCall
 from resilience._core.batch import BatchMachine
+from resilience._turnstile import Turnstile
 from resilience._waiters import Waiter, running_loop
 from resilience.errors import MissingResultError
 
@@ -32,6 +33,7 @@ class Batch:
         function: What it calls with a list.
         runner: Stands for the caller who runs it or is about to start it; None without one.
         timer: What takes it when it is due, where no thread does.
+        turnstile: Where threads wait for their answers, or until they have to look after it.
     """
 
     __slots__ = (
@@ -46,6 +48,7 @@ class Batch:
         "machine",
         "runner",
         "timer",
+        "turnstile",
     )
 
     def __init__(
@@ -62,6 +65,7 @@ class Batch:
         self.function = function or collector.function
         self.runner: object = None
         self.timer: Timer | _clock.Handle | None = None
+        self.turnstile = Turnstile()
         self._collector = collector
         self._items: list[Item] = []
         self._task: asyncio.Task[None] | None = None
@@ -174,7 +178,9 @@ class Batch:
         else:
             return self._hand_out(items, results, wrong)
         half = len(items) // 2
-        return self.serve(items[:half]) + self.serve(items[half:])
+        first = self.serve(items[:half])
+        self.wake_threads()
+        return first + self.serve(items[half:])
 
     async def serve_async(self, items: list[Item]) -> list[Exception]:
         """Call the function and answer the items; as `serve`, but for `await`."""
@@ -229,11 +235,17 @@ class Batch:
             self._answer_all([item for item in items if not item.answered], error)
             for item in items:  # the wake-up may have been what was interrupted
                 item.wake()
+        self.turnstile.open()
         self._items, self._task = [], None
         self.machine.forget()
         for waiter in self._collector.ended(self):
             waiter.wake()
         self.runner = None  # last: until then its owner ends the batch if this is interrupted
+
+    def wake_threads(self) -> None:
+        """Let the threads look that wait: some are answered, or another one leads."""
+        self.turnstile.open()  # first: who is interrupted here ends the batch, and that opens this
+        self.turnstile = Turnstile()
 
     def _answer_all(self, items: list[Item], error: BaseException) -> None:
         if isinstance(error, Exception):

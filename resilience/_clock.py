@@ -15,7 +15,19 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
-__all__ = ["Clock", "Handle", "SystemClock", "install", "system", "timeout"]
+__all__ = ["Clock", "Event", "Handle", "SystemClock", "install", "system", "timeout"]
+
+
+class Event(Protocol):
+    """What a thread waits for: a `threading.Event`, or what can do the same."""
+
+    def is_set(self) -> bool:
+        """Whether it has come."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until it comes or `timeout` seconds are over; return whether it has come."""
+        ...
 
 
 class Handle(Protocol):
@@ -48,7 +60,7 @@ class Clock(Protocol):
     async def sleep_async(self, seconds: float) -> None:
         """Suspend this task for so many seconds; for 0 or less, let the others run once."""
 
-    def wait(self, event: threading.Event, timeout: float | None) -> None:
+    def wait(self, event: Event, timeout: float | None) -> None:
         """Block this thread until the event is set or `timeout` seconds are over (None: for ever).
 
         It says nothing about which of the two it was, and may return early where clocks change:
@@ -84,7 +96,7 @@ class SystemClock:
         """Suspend this task."""
         await asyncio.sleep(seconds)
 
-    def wait(self, event: threading.Event, timeout: float | None) -> None:
+    def wait(self, event: Event, timeout: float | None) -> None:
         """Block this thread until the event is set or the time is over."""
         # A lock refuses what is longer than TIMEOUT_MAX (292 years): "for ever" may be infinite.
         event.wait(None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
@@ -105,7 +117,7 @@ now: Callable[[], float] = system.now
 wall: Callable[[], float] = system.wall
 sleep: Callable[[float], None] = system.sleep
 sleep_async: Callable[[float], Coroutine[Any, Any, None]] = system.sleep_async
-wait: Callable[[threading.Event, float | None], None] = system.wait
+wait: Callable[[Event, float | None], None] = system.wait
 call_later: Callable[[asyncio.AbstractEventLoop, float, Callable[[], object]], Handle] = (
     system.call_later
 )

@@ -17,6 +17,7 @@ import threading
 from contextlib import suppress
 
 from resilience import _fork
+from resilience._clock import Event
 from resilience._fake_parties import Block, Parties, Party
 from resilience._fake_wakeups import Wakeup, Wakeups
 
@@ -88,7 +89,7 @@ class Autojump:
             if self._wakeups.remove(wakeup):
                 self._activity += 1
 
-    def block(self, event: threading.Event, wakeup: Wakeup) -> None:
+    def block(self, event: Event, wakeup: Wakeup) -> None:
         """Block this thread until the event is set or the wake-up has been fired."""
         block = Block(event, wakeup)
         with self.lock:

@@ -41,7 +41,7 @@ class FakeTime:
             event = threading.Event()
             self.moves.block(event, Wakeup(self.moves.time + seconds, event.set, guard=False))
 
-    def wait(self, event: threading.Event, timeout: float | None) -> None:
+    def wait(self, event: _clock.Event, timeout: float | None) -> None:
         """Block this thread until the event is set or time has moved."""
         seconds = math.inf if timeout is None else timeout
         self.moves.block(event, Wakeup(self.moves.time + seconds, _nothing, guard=True))

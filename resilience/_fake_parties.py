@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from resilience._clock import Event
 from resilience._fake_wakeups import Wakeup
 
 __all__ = ["Block", "Parties", "Party"]
@@ -27,7 +28,7 @@ class Block:
         wakeup: What ends it in time.
     """
 
-    event: threading.Event
+    event: Event
     wakeup: Wakeup
 
     def holds(self) -> bool:

@@ -43,7 +43,7 @@ class NoWaiting:
         self.sleep(seconds)
         await asyncio.sleep(0)
 
-    def wait(self, event: threading.Event, timeout: float | None) -> None:
+    def wait(self, event: _clock.Event, timeout: float | None) -> None:
         """Wait for real."""
         self._base.wait(event, timeout)
 

@@ -8,6 +8,7 @@ Its driver holds a lock around each method.
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import Any, Literal
 
 __all__ = ["BatchMachine", "Flush"]
@@ -20,16 +21,19 @@ class BatchMachine:
 
     Attributes:
         size: How many items it takes at most.
+        oldest: The item that leads: the batch is due when its time is up; None without one.
         flush: Why the batch was taken; None as long as it takes items.
         waited: Seconds that its oldest item had waited by then.
     """
 
-    __slots__ = ("_arrivals", "_timeout", "flush", "size", "waited")
+    __slots__ = ("_arrivals", "_since", "_timeout", "flush", "oldest", "size", "waited")
 
     def __init__(self, size: int, timeout: float) -> None:
         self.size = size
         self._timeout = timeout
         self._arrivals: dict[Any, float] = {}
+        self._since = math.inf
+        self.oldest: Any = None
         self.flush: Flush | None = None
         self.waited = 0.0
 
@@ -40,11 +44,6 @@ class BatchMachine:
     def items(self) -> list[Any]:
         """The items, the oldest first."""
         return list(self._arrivals)
-
-    @property
-    def oldest(self) -> Any:
-        """The item that leads: the batch is due when its time is up; None without one."""
-        return next(iter(self._arrivals), None)
 
     @property
     def due(self) -> float:
@@ -60,24 +59,27 @@ class BatchMachine:
 
         With `size` of them it is full, and has to be taken.
         """
-        self._arrivals[item] = now
-        return len(self._arrivals)
+        arrivals = self._arrivals
+        if not arrivals:
+            self.oldest, self._since = item, now
+        arrivals[item] = now
+        return len(arrivals)
 
     def remove(self, item: Any) -> bool:
         """Let an item leave; return whether it led, so that another one leads now."""
         led = self.oldest is item
+        if led:  # first, as it may be interrupted after that: somebody leads in any case
+            others = islice(self._arrivals.items(), 1, None)
+            self.oldest, self._since = next(others, (None, math.inf))
         self._arrivals.pop(item, None)
         return led
 
     def forget(self) -> None:
         """Let go of the items, which have been answered."""
         self._arrivals.clear()
+        self.oldest = None
 
     def take(self, flush: Flush, now: float) -> None:
         """Close the batch; its items stay as they are."""
         self.waited = max(0.0, now - self._since)
         self.flush = flush  # last and in one step: it may be interrupted anywhere before
-
-    @property
-    def _since(self) -> float:
-        return next(iter(self._arrivals.values()), math.inf)

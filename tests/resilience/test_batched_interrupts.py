@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from resilience import MissingResultError, batched
-from resilience._batch_items import ThreadItem
+from resilience._batch_collector import Collector
 from resilience.testing import FakeClock
 from tests.support.interrupts import interrupted_everywhere
 from tests.support.queues import asleep
@@ -130,7 +130,7 @@ def test_ctrl_c_in_a_caller_who_waits():
 
     assert [2] == neighbours.end()
     flusher.join()
-    assert {"Collector.put", "Collector.wait", "ThreadItem.wait"} <= places
+    assert {"Collector.put", "Collector.wait", "Turnstile.wait"} <= places
 
 
 def test_ctrl_c_in_a_caller_whose_time_is_up():
@@ -144,18 +144,18 @@ def test_a_leader_that_leaves_hands_over(monkeypatch):
     """The next one flushes when the time of its own item is up, not before and not never."""
     fetch = batched(batch_timeout=10)(lambda items: [(items, item) for item in items])
     interrupted = threading.Event()
-    wait = ThreadItem.wait
+    due = Collector._due
 
-    def interruptible(item, until):
-        wait(item, until)
+    def interruptible(collector, batch, item, now):
         if interrupted.is_set() and item.value == "leader":
             raise KeyboardInterrupt
+        return due(collector, batch, item, now)
 
     def lead():
         with suppress(KeyboardInterrupt):
             fetch("leader")
 
-    monkeypatch.setattr(ThreadItem, "wait", interruptible)
+    monkeypatch.setattr(Collector, "_due", interruptible)
     with FakeClock(autojump=False) as clock:
         leader = threading.Thread(target=lead)
         leader.start()
@@ -168,7 +168,7 @@ def test_a_leader_that_leaves_hands_over(monkeypatch):
             time.sleep(0)
         interrupted.set()
         (batch,) = fetch.batcher._layer.calls.collector._waiting
-        batch.machine.oldest.wake()
+        batch.wake_threads()
         leader.join()
         while asleep(clock) < 1:  # who leads now has a time
             time.sleep(0)
