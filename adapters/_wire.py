@@ -20,8 +20,8 @@ from adapters.errors import (
     RequestTimeoutError,
 )
 from resilience import _clock
-from resilience.telemetry.instruments import is_metering, record
-from resilience.telemetry.opentelemetry import begin_request, is_tracing
+from resilience.telemetry.instruments import record
+from resilience.telemetry.opentelemetry import begin_request, is_metering, is_tracing
 from resilience.telemetry.statistics import outcome_of
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from resilience._marks import key_of, mark, marked
 from resilience._waiters import running_loop
 
-__all__ = ["current_epoch", "give_up", "see", "was_given_up"]
+__all__ = ["current_epoch", "give_up", "is_shared", "was_given_up"]
 
 _epochs = itertools.count(1)
 _FIRST_SEEN, _GIVEN_UP = key_of("first_seen"), key_of("given_up")
 
 
 class _Epoch:
-    """How many failures there have been: the time by which marks and calls are compared."""
+    """How often a retry has given up: the time by which marks and calls are compared."""
 
     __slots__ = ("value",)
 
@@ -33,19 +33,15 @@ class _Epoch:
 current_epoch = _Epoch()
 
 
-def see(error: BaseException, previous: BaseException | None) -> None:
-    """Note when an exception object was first seen, and whether several attempts share it."""
-    epoch = current_epoch.value = next(_epochs)
-    marks = vars(error)
-    if error is previous:
-        marks[_FIRST_SEEN] = 0
-    elif _FIRST_SEEN not in marks:
-        marks[_FIRST_SEEN] = epoch
+def is_shared(error: BaseException) -> None:
+    """Note that several attempts raise this exception object."""
+    mark(error, "first_seen", 0)
 
 
 def give_up(error: BaseException, owner: object) -> None:
     """Mark the error as given up on by `owner`, which stands for one retry of one function."""
     epoch = current_epoch.value = next(_epochs)
+    vars(error).setdefault(_FIRST_SEEN, epoch)
     mark(error, "given_up", (epoch, id(owner), _here()))
 
 

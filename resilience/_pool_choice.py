@@ -26,7 +26,7 @@ from resilience.errors import (
     NoKeyAvailableError,
     RefusedError,
 )
-from resilience.telemetry.instruments import is_metering
+from resilience.telemetry.opentelemetry import is_metering
 
 if TYPE_CHECKING:
     from resilience._core.key_entry import Entry, Trouble

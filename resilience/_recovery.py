@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
 from resilience._context import deadline, deadlines, forget_places, lend_permit
-from resilience._core.retry import Stop, Wait
-from resilience._giving_up import give_up, see, was_given_up
+from resilience._core.retry import Stop
+from resilience._giving_up import current_epoch, give_up, is_shared, was_given_up
 from resilience._hooks import guarded, says_yes
 from resilience._marks import marked, note, read_quietly, set_quietly
 from resilience.classify import Verdict, classify
@@ -16,6 +16,7 @@ from resilience.errors import NoKeyAvailableError, RefusedError
 from resilience.telemetry.events import GivenUp, RetryScheduled, is_wanted, publish
 
 if TYPE_CHECKING:
+    from resilience._core.retry import Wait
     from resilience._retry_options import RetryOptions
     from resilience._site import Site
     from resilience._switches import Switch
@@ -28,13 +29,14 @@ _SHORTEST_WAIT = 0.01  # seconds between two looks at a pool that says "now" but
 class Terms:
     """What the retry of one function knows before any call."""
 
-    __slots__ = ("has_circuit", "has_keys", "options", "policy", "site", "switch")
+    __slots__ = ("has_circuit", "has_keys", "options", "policy", "site", "statistics", "switch")
 
     def __init__(self, options: RetryOptions, site: Site, switch: Switch) -> None:
         options.check_for(site)
         self.options = options
         self.policy = options.policy
         self.site = site
+        self.statistics = site.statistics
         self.switch = switch
         self.has_keys = "key_pool" in site.inside
         self.has_circuit = self.has_keys or "circuit_breaker" in site.inside
@@ -55,6 +57,7 @@ class Recovery:
         "_attempts",
         "_epoch",
         "_error",
+        "_kind",
         "_refusal",
         "_scheduled",
         "_started",
@@ -70,14 +73,13 @@ class Recovery:
         self._attempts = 0
         self._error: Exception | None = None  # the last real one
         self._refusal: RefusedError | None = None  # of the last attempt
+        self._kind = ""  # of what the last attempt came to
         self._scheduled: RetryScheduled | None = None  # for the user's hook
         self.delay = 0.0
         self.last_result: Any = None
 
-    def __enter__(self) -> None:
-        """Begin to repeat."""
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
+        """Keep nothing: the call is over, or goes on no more."""
         self._error = self._refusal = self._scheduled = None
         forget_places()
 
@@ -87,8 +89,10 @@ class Recovery:
             self._refusal = error
             return
         self._attempts += 1
-        see(error, self._error)
-        self._error, self._refusal, self.last_result = error, None, None
+        if error is self._error:
+            is_shared(error)
+        self._error = error
+        self._refusal = self.last_result = None
 
     def accepts(self, result: Any) -> bool:
         """Return whether the result of an attempt is good enough."""
@@ -101,58 +105,68 @@ class Recovery:
 
     def goes_on(self) -> bool:
         """Return whether another attempt follows; if not, raise the error, if there is one."""
-        decision, kind = self._decide()
-        statistics = self._terms.site.statistics
-        if statistics is not None and self._refusal is None:
-            statistics.attempt_failed(self._error, retried=isinstance(decision, Wait))
-        if isinstance(decision, Wait):
-            self.delay = decision.delay
-            if self._terms.options.before_retry is not None or is_wanted(RetryScheduled):
-                self._schedule(decision, kind)
+        decision, terms = self._decide(), self._terms
+        if terms.statistics is not None and self._refusal is None:
+            terms.statistics.attempt_failed(self._error, retried=isinstance(decision, tuple))
+        if isinstance(decision, tuple):
+            self.delay = decision[0]
+            if terms.options.before_retry is not None or is_wanted(RetryScheduled):
+                self._schedule(decision)
+            lend_permit()
             return True
         self._conclude(decision)
         if self._error is not None:
             raise self._error
         return False
 
-    def before_retry(self) -> object:
-        """Call the user's hook and return what it returned."""
-        lend_permit()
+    def call_hook(self) -> object:
+        """Call the user's hook before a retry and return what it returned."""
         hook = self._terms.options.before_retry
         return None if hook is None else guarded(hook, self._scheduled)
 
-    def _schedule(self, wait: Wait, kind: str) -> None:
+    def _schedule(self, wait: Wait) -> None:
+        delay, source = wait
         self._scheduled = RetryScheduled(
             name=self._terms.site.name,
             measured=self._terms.site.measures,
             attempt=self._attempts,
             max_retries=self._terms.policy.max_retries,
-            delay=wait.delay,
-            source=wait.source,
+            delay=delay,
+            source=source,
             exception=self._refusal or self._error,
             result=None if self._refusal else self.last_result,
             elapsed=None if self._started is None else self._elapsed(),
-            reason=kind,
+            reason=self._kind,
         )
         publish(self._scheduled)
 
-    def _decide(self) -> tuple[Wait | Stop | None, str]:
-        """Return what comes next, None for an error that no retry is meant for, and its kind."""
-        terms, error = self._terms, self._error
+    def _decide(self) -> Wait | Stop | None:
+        """Return what comes next; None for an error that no retry is meant for."""
+        terms, policy, error, hint = self._terms, self._terms.policy, self._error, None
         # Turned off, it is not here for others.
-        if terms.policy.max_retries == 0 or (deadlines.in_use and terms.switch.is_off):
-            return None, ""
+        if policy.max_retries == 0 or (deadlines.in_use and terms.switch.is_off):
+            return None
         if self._refusal is not None:
-            return self._after_refusal(self._refusal), "no_key"
-        if error is None:
-            return self._within_budget(self._ask_policy(None)), "result"
-        verdict = self._with_waking(classify(error), error) if terms.has_keys else classify(error)
-        if not self._is_meant_for(error, verdict):
-            return None, verdict.kind
-        decision = self._ask_policy(verdict.retry_after)
-        if terms.has_circuit:
+            self._kind = "no_key"
+            return self._after_refusal(self._refusal)
+        self._kind = "result"
+        if error is not None:
+            verdict = classify(error)
+            if terms.has_keys:
+                verdict = self._with_waking(verdict, error)
+            if not self._is_meant_for(error, verdict):
+                return None
+            self._kind, hint = verdict.kind, verdict.retry_after
+        decision = policy.after_failure(
+            self._attempts,
+            hint,
+            random.random(),  # noqa: S311 - spreads load, guards nothing
+            0.0 if policy.max_elapsed is None else self._elapsed(),
+            deadline.remaining() if deadlines.in_use else None,
+        )
+        if terms.has_circuit and error is not None:
             decision = self._unless_open(decision, error)
-        return self._within_budget(decision), verdict.kind
+        return decision if terms.options.budget is None else self._within_budget(decision)
 
     def _after_refusal(self, refusal: RefusedError) -> Wait | Stop | None:
         """Wait for a key that is going to wake; every other refusal ends the call.
@@ -179,29 +193,25 @@ class Recovery:
         return verdict if waking is None else Verdict("rate_limit", max(waking, _SHORTEST_WAIT))
 
     def _is_meant_for(self, error: Exception, verdict: Verdict) -> bool:
-        if verdict.kind == "neutral":
-            return False
         options = self._terms.options
-        if not options.retry_nested and was_given_up(error, self._terms.site, self._epoch):
+        # Mostly nobody has given up on anything since the call began.
+        if self._epoch != current_epoch.value and self._is_nested(error):
             return False
-        return verdict.is_retryable if options.on is None else says_yes(options.on, error)
+        if options.on is None:
+            return verdict.is_retryable
+        return verdict.kind != "neutral" and says_yes(options.on, error)
 
-    def _ask_policy(self, hint: float | None) -> Wait | Stop:
-        policy = self._terms.policy
-        return policy.after_failure(
-            self._attempts,
-            hint=hint,
-            random=random.random(),  # noqa: S311 - spreads load, guards nothing
-            elapsed=0.0 if policy.max_elapsed is None else self._elapsed(),
-            remaining=deadline.remaining() if deadlines.in_use else None,
-        )
+    def _is_nested(self, error: Exception) -> bool:
+        """Return whether a retry inside has given up on it, which this one respects."""
+        terms = self._terms
+        return not terms.options.retry_nested and was_given_up(error, terms.site, self._epoch)
 
     def _unless_open(self, decision: Wait | Stop, error: Exception) -> Wait | Stop:
         """Do not sleep towards a circuit that this very failure has opened for longer."""
         if isinstance(decision, Stop):
             return decision
         open_for = marked(error, "circuit_open_for")
-        if open_for is None or open_for <= decision.delay:
+        if open_for is None or open_for <= decision[0]:
             return decision
         set_quietly(error, "retry_after", open_for)
         return Stop(f"the circuit is open for {open_for:.3g} s")

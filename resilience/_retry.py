@@ -114,8 +114,8 @@ class RetryLayer(BaseLayer):
         options, name = self._options, site.name
         terms = Terms(options, site, self.switch)
         begin = self._begin if options.counts_calls else None
-        takes_any_result = options.retry_result is None
-        sleep = _Sleeper(name)
+        takes_any_result, has_hook = options.retry_result is None, options.before_retry is not None
+        sleep = _sleeper(name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if deadlines.in_use:
@@ -139,18 +139,21 @@ class RetryLayer(BaseLayer):
             return repeat(recovery, args, kwargs)
 
         def repeat(recovery: Recovery, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            with recovery:
+            try:
                 while recovery.goes_on():
-                    recovery.before_retry()
+                    if has_hook:
+                        recovery.call_hook()
                     sleep(recovery.delay)
                     try:
                         result = inner(*args, **kwargs)
                     except Exception as error:  # noqa: BLE001 - the recovery decides
                         recovery.failed(error)
                     else:
-                        if recovery.accepts(result):
+                        if takes_any_result or recovery.accepts(result):
                             return result
                 return recovery.last_result
+            finally:
+                recovery.end()
 
         return call
 
@@ -161,7 +164,7 @@ class RetryLayer(BaseLayer):
         options, name = self._options, site.name
         terms = Terms(options, site, self.switch)
         begin = self._begin if options.counts_calls else None
-        takes_any_result = options.retry_result is None
+        takes_any_result, has_hook = options.retry_result is None, options.before_retry is not None
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             if deadlines.in_use:
@@ -185,18 +188,21 @@ class RetryLayer(BaseLayer):
             return await repeat(recovery, args, kwargs)
 
         async def repeat(recovery: Recovery, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            with recovery:
+            try:
                 while recovery.goes_on():
-                    await finish_guarded(recovery.before_retry())
+                    if has_hook:
+                        await finish_guarded(recovery.call_hook())
                     await _clock.sleep_async(recovery.delay)
                     try:
                         result = await inner(*args, **kwargs)
                     except Exception as error:  # noqa: BLE001 - the recovery decides
                         recovery.failed(error)
                     else:
-                        if recovery.accepts(result):
+                        if takes_any_result or recovery.accepts(result):
                             return result
                 return recovery.last_result
+            finally:
+                recovery.end()
 
         return call
 
@@ -243,21 +249,19 @@ class RetryLayer(BaseLayer):
         return policy.max_retries + 1, min(computed, limit), min(longest, limit)
 
 
-class _Sleeper:
-    """Sleeps, and says once that a sleep inside a running event loop stops the whole loop."""
+def _sleeper(name: str) -> Callable[[float], None]:
+    """Return what sleeps, and says once that a sleep inside a running event loop stops the loop."""
+    has_warned = False
 
-    __slots__ = ("_name", "_warned")
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._warned = False
-
-    def __call__(self, seconds: float) -> None:
-        if seconds > 0 and running_loop() is not None and not self._warned:
-            self._warned = True
+    def sleep(seconds: float) -> None:
+        nonlocal has_warned
+        if running_loop() is not None and seconds > 0 and not has_warned:
+            has_warned = True
             warn(
-                f"{self._name}: a retry sleeps inside a running event loop and stops all its "
-                "tasks; decorate a coroutine function, or call this in a thread",
+                f"{name}: a retry sleeps inside a running event loop and stops all its tasks; "
+                "decorate a coroutine function, or call this in a thread",
                 RuntimeWarning,
             )
         _clock.sleep(seconds)
+
+    return sleep

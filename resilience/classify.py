@@ -105,8 +105,10 @@ _TRANSIENT = Verdict("transient")
 
 def classify(error: BaseException) -> Verdict:
     """Return what `error` means; never raises."""
-    if type(error) in _SILENT and _PLACES.isdisjoint(vars(error)):
-        return _TRANSIENT
+    if type(error) in _SILENT:
+        said = error.__dict__
+        if not said or _PLACES.isdisjoint(said):
+            return _TRANSIENT
     if not isinstance(error, Exception):
         return _NEUTRAL
     if isinstance(error, ExceptionGroup):

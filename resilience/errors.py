@@ -62,9 +62,33 @@ class RefusedError(ResilienceError):
 
 
 class CircuitOpenError(RefusedError):
-    """The circuit is open, or half-open with all its probes taken."""
+    """The circuit is open, or half-open with all its probes taken.
+
+    A breaker leaves `args` empty: the text is made when somebody reads it, since that costs as
+    much as all the rest of a refusal.
+
+    Attributes:
+        state: The state that refuses: "OPEN" or "HALF-OPEN".
+    """
 
     reason = "circuit_open"
+    state = "OPEN"
+
+    def __str__(self) -> str:
+        """Return the text that was given, or that of a breaker."""
+        if self.args:
+            return super().__str__()
+        seconds = self.retry_after
+        when = "when it has been closed by hand" if seconds is None else f"in {seconds:.3g} s"
+        return f"circuit {self.name!r} is {self.state}: come back {when}"
+
+    def __repr__(self) -> str:
+        """Return the name of the class with the text."""
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the text."""
+        return type(self), (str(self),), vars(self)
 
 
 class QueueFullError(RefusedError):

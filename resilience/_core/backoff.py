@@ -29,7 +29,9 @@ class Backoff:
             grown = self.initial * self.factor ** (retry - 1)
         except OverflowError:  # a factor of 2 leaves the floats after a thousand retries
             grown = self.maximum if self.initial else 0.0
-        return min(self.maximum, grown) * (1 - self.jitter * random)
+        if grown > self.maximum:  # noqa: PLR1730 - `min` costs as much as all the rest
+            grown = self.maximum
+        return grown * (1 - self.jitter * random)
 
     def longest(self, retries: int) -> float:
         """Return the seconds before so many retries together, without jitter.

@@ -147,8 +147,10 @@ class Open:
             return None
         # A clock that went back (a test that froze and thawed it) must not hold the circuit
         # open for years: the wait begins anew instead.
-        self._since = min(self._since, now)
-        return max(0.0, self._since + self.duration - now)
+        if now < self._since:  # noqa: PLR1730 - asked at each refusal, and `min` costs as much
+            self._since = now
+        left = self._since + self.duration - now
+        return left if left > 0 else 0.0
 
 
 class HalfOpen:

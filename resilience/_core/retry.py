@@ -22,12 +22,9 @@ __all__ = ["RetryPolicy", "Stop", "Wait"]
 Source = Literal["backoff", "server"]
 
 
-@dataclass(slots=True)  # not frozen: one is made for each failure, at a third of the cost
-class Wait:
-    """Try again after `delay` seconds; `source` says who chose them."""
-
-    delay: float
-    source: Source
+# Try again after so many seconds, which the back-off or the server chose. One is made for each
+# failure: a plain tuple costs a tenth of an object.
+Wait = tuple[float, Source]
 
 
 @dataclass(slots=True)
@@ -48,7 +45,6 @@ class RetryPolicy:
     def after_failure(
         self,
         attempt: int,
-        *,
         hint: float | None,
         random: float,
         elapsed: float = 0.0,
@@ -69,10 +65,9 @@ class RetryPolicy:
             return self._too_long(hint)
         computed = self.backoff.delay(attempt, random)
         if hint is None or hint < computed:
-            wait = Wait(computed, "backoff")
             if remaining is None and self.max_elapsed is None:  # as nearly always
-                return wait
-            return self._within_limits(wait, elapsed, remaining)
+                return computed, "backoff"
+            return self._within_limits((computed, "backoff"), elapsed, remaining)
         return self._after_server(hint, random, elapsed, remaining)
 
     def until_waking(
@@ -91,19 +86,20 @@ class RetryPolicy:
         self, hint: float, random: float, elapsed: float, remaining: float | None
     ) -> Wait | Stop:
         """Wait for as long as the server asked, and a little more where there is time for it."""
-        jittered = Wait(self.backoff.after_hint(hint, random), "server")
-        if isinstance(self._within_limits(jittered, elapsed, remaining), Wait):
+        jittered: Wait = (self.backoff.after_hint(hint, random), "server")
+        if self._within_limits(jittered, elapsed, remaining) is jittered:
             return jittered
-        return self._within_limits(Wait(hint, "server"), elapsed, remaining)
+        return self._within_limits((hint, "server"), elapsed, remaining)
 
     def _within_limits(self, wait: Wait, elapsed: float, remaining: float | None) -> Wait | Stop:
         if remaining is None and self.max_elapsed is None:
             return wait
+        delay, _ = wait
         limits = [
             ("the deadline", remaining),
             ("max_elapsed", None if self.max_elapsed is None else self.max_elapsed - elapsed),
         ]
         for name, left in limits:
-            if left is not None and wait.delay >= left:
-                return Stop(f"the next attempt in {wait.delay:.3g} s would pass {name}")
+            if left is not None and delay >= left:
+                return Stop(f"the next attempt in {delay:.3g} s would pass {name}")
         return wait

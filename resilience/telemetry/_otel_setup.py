@@ -18,8 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from resilience._rules import fail
-from resilience.telemetry.instruments import is_metering
-from resilience.telemetry.opentelemetry import is_logging, is_tracing
+from resilience.telemetry.opentelemetry import is_logging, is_metering, is_tracing
 
 if TYPE_CHECKING:
     from resilience.telemetry._configure import Provider, Signal, Telemetry

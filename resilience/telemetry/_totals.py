@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from types import NoneType
 from typing import Any
 
 from resilience.telemetry.histogram import Histogram
 from resilience.telemetry.timeline import Timeline
 
-__all__ = ["GRAVEST_FIRST", "TOKENS", "Live", "Totals", "count"]
+__all__ = ["ATTEMPT", "GRAVEST_FIRST", "RETRIED", "TOKENS", "Live", "Totals", "count"]
 
+ATTEMPT, RETRIED = "attempt", "retried attempt"  # that failed
 GRAVEST_FIRST = ("OPEN", "HALF-OPEN", "DISABLED", "CLOSED")  # states of circuits
 
 # What a model counts, in the order in which it is shown.
@@ -82,6 +84,28 @@ class Totals:
             for each in counters:
                 each[kind] += number
 
+    def failed(self, kind: type, what: str, seconds: float | None, number: int) -> None:
+        """Count so many attempts or calls that ended by an exception of this kind.
+
+        Args:
+            kind: The type of the exception; `NoneType` of an attempt whose result was not good
+                enough.
+            what: "attempt", "retried attempt", or the outcome of a call.
+            seconds: How long a failed call took.
+            number: How many there were.
+        """
+        if what in (ATTEMPT, RETRIED):
+            self.counts["retries"] += number * (what == RETRIED)
+            if kind is not NoneType:
+                count(self.attempt_errors, kind.__name__, number)
+            return
+        self.outcomes[what] += number
+        if seconds is not None:
+            self.latency.extend((seconds,) * number)
+            self.counts["timeouts"] += number * issubclass(kind, TimeoutError)
+        if what != "cancelled":
+            count(self.errors, kind.__name__, number)
+
     def counters(self, more: int = 0) -> tuple[int, ...]:
         """Return what the timeline follows, with so many successes `more`."""
         ended = self.outcomes.get  # which, unlike `[]`, is C alone
@@ -130,8 +154,8 @@ class Totals:
         }
 
 
-def count(counter: Counter[str], name: str) -> str:
-    """Count one of this name, or of the "other" ones; return which it was."""
+def count(counter: Counter[str], name: str, number: int = 1) -> str:
+    """Count so many of this name, or of the "other" ones; return which it was."""
     known = name if name in counter or len(counter) < _MOST_TYPES else "other"
-    counter[known] += 1
+    counter[known] += number
     return known

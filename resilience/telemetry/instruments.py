@@ -24,13 +24,14 @@ from resilience.telemetry.events import (
     Transition,
     subscribe_when,
 )
+from resilience.telemetry.opentelemetry import is_observing
 from resilience.telemetry.statistics import error_type_of
 
 if TYPE_CHECKING:
     from resilience.telemetry._otel import SpanContext
     from resilience.telemetry._otel_instruments import Meters
 
-__all__ = ["Attributes", "is_metering", "listen", "meters", "record", "relieve"]
+__all__ = ["Attributes", "listen", "meters", "record", "relieve"]
 
 Attributes = Mapping[str, str | int]
 
@@ -69,14 +70,9 @@ class _Maker:
 _maker = _Maker()
 
 
-def is_metering() -> bool:
-    """Return whether the program has set up a meter provider."""
-    # The public way to ask builds a proxy; the global itself has had this name since 1.0.
-    return getattr(sys.modules.get(_API), "_METER_PROVIDER", None) is not None
-
-
 def meters() -> Meters | None:
     """Return what measures with the provider that the program has now; None without one."""
+    # The public way to ask builds a proxy; the global itself has had this name since 1.0.
     provider = getattr(sys.modules.get(_API), "_METER_PROVIDER", None)
     if provider is None:
         return None
@@ -109,7 +105,7 @@ def relieve() -> None:
 def listen() -> None:
     """Begin to count what happens, beside the calls themselves."""
     kinds = (RetryScheduled, Transition, KeyRested, Queued, Refused, BatchFlushed)
-    subscribe_when(_on_event, *kinds, when=is_metering)
+    subscribe_when(_on_event, *kinds, when=is_observing)
 
 
 def _on_event(event: Event) -> None:

@@ -6,12 +6,12 @@ Numbers stand in the text and, as structured fields, in `extra`.
 from __future__ import annotations
 
 import logging
-from functools import partial
 
 from resilience._request_id import current_request_id
 from resilience._secrets import mask
 from resilience.telemetry.events import (
     BatchFlushed,
+    Condition,
     Event,
     GivenUp,
     KeyRested,
@@ -26,7 +26,8 @@ __all__ = ["RequestIdFilter", "listen", "log"]
 _LONGEST = 200  # characters of an error's text: some servers answer with a page
 
 _SILENT: list[logging.Handler] = [logging.NullHandler()]
-logging.getLogger("resilience").addHandler(_SILENT[0])
+_all = logging.getLogger("resilience")
+_all.addHandler(_SILENT[0])
 _retry = logging.getLogger("resilience.retry")
 _breaker = logging.getLogger("resilience.circuit_breaker")
 _batches = logging.getLogger("resilience.batched")
@@ -107,7 +108,21 @@ def log(event: Event) -> None:  # noqa: C901 - one case for each kind
 def listen() -> None:
     """Begin to write."""
     for kind, logger in _LOGGERS.items():
-        subscribe_when(log, kind, when=partial(_is_heard, logger))
+        subscribe_when(log, kind, when=_question(logger))
+
+
+def _question(logger: logging.Logger) -> Condition:
+    """Return what tells whether a line of this logger, which is below ours, would be read."""
+    root = logging.root
+
+    def is_heard() -> bool:
+        # Where nobody has set up logging, as three look-ups tell, there is nobody to look for: a
+        # retry asks after each failure.
+        if not root.handlers and _all.handlers == _SILENT and not logger.handlers:
+            return False
+        return _is_heard(logger)
+
+    return is_heard
 
 
 def _is_heard(logger: logging.Logger) -> bool:
@@ -117,8 +132,7 @@ def _is_heard(logger: logging.Logger) -> bool:
     """
     above: logging.Logger | None = logger
     while above is not None:
-        # The comparison answers in most programs, and fast: a retry asks after each failure.
-        if above.handlers and above.handlers != _SILENT and not _are_silent(above.handlers):
+        if above.handlers and not _are_silent(above.handlers):
             return True
         above = above.parent if above.propagate else None
     return False

@@ -40,6 +40,8 @@ __all__ = [
     "begin_span",
     "emit",
     "is_logging",
+    "is_metering",
+    "is_observing",
     "is_tracing",
     "listen",
 ]
@@ -47,7 +49,9 @@ __all__ = [
 _T = TypeVar("_T")
 Measurement = tuple[str, float, Mapping[str, Any]]
 
+_API = "opentelemetry"  # a program that has set up an SDK has imported it
 _LOGS = "opentelemetry._logs._internal"  # where the API keeps the provider of the program
+_METRICS = "opentelemetry.metrics._internal"  # as well
 _logger = logging.getLogger("resilience.telemetry")
 
 
@@ -111,6 +115,16 @@ def is_tracing() -> bool:
     return api is not None and getattr(api, "_TRACER_PROVIDER", None) is not None
 
 
+def is_metering() -> bool:
+    """Return whether the program has set up a meter provider."""
+    return getattr(sys.modules.get(_METRICS), "_METER_PROVIDER", None) is not None
+
+
+def is_observing() -> bool:
+    """Return whether events would be seen: one question for all that listen for OpenTelemetry."""
+    return _API in sys.modules and (is_tracing() or is_metering())
+
+
 def begin_span(description: SpanDescription) -> CallSpan | None:
     """Return the span of a call that begins, as the current one; ask `is_tracing` before.
 
@@ -154,7 +168,7 @@ def annotate(**attributes: Any) -> None:
 def listen() -> None:
     """Begin to write events on the spans of the calls that they happen in."""
     subscribe_when(
-        _on_event, RetryScheduled, Transition, KeyRested, Queued, Refused, when=is_tracing
+        _on_event, RetryScheduled, Transition, KeyRested, Queued, Refused, when=is_observing
     )
 
 

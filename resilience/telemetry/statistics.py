@@ -1,7 +1,8 @@
 """Counters and latencies of each function, in the process, in bounded memory.
 
-The success path costs one append: latencies are folded into the histogram in batches, and the
-timeline gets its counts when an interval is over, which a call sees by the time that it has anyway.
+A call costs one append, and so does an attempt that failed: what waits is folded in batches, and
+the timeline gets its counts when an interval is over, which a call sees by the time that it has
+anyway.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from collections import Counter
 
 from resilience import _clock, _fork
+from resilience._context import deadlines
 from resilience._fork import SharedLock
 from resilience._marks import read_quietly
 from resilience._switches import Switch
 from resilience.errors import RefusedError
-from resilience.telemetry._totals import Live, Totals, count
+from resilience.telemetry._totals import ATTEMPT, RETRIED, Live, Totals
 from resilience.telemetry.events import Outcome
 
 __all__ = [
@@ -64,6 +67,7 @@ class CallStatistics:
 
     __slots__ = (
         "__weakref__",
+        "_failed",
         "_is_moving",
         "_live",
         "_lock",
@@ -80,6 +84,8 @@ class CallStatistics:
         self.renew_after_fork()
         _fork.renew_after(self)
         self.pending: list[float] = []
+        # Exceptions that wait likewise: their type, what they ended, and how long that had taken.
+        self._failed: list[tuple[type, str, float | None]] = []
         self.due = _NEVER  # so the first call begins the timeline
         # Where the garbage collector comes in the midst of a step (see the lock), what it counts
         # stays where it is until the next one.
@@ -118,33 +124,16 @@ class CallStatistics:
         """Put what was counted so far into the interval that is over, and begin that of `now`."""
         with self._lock:
             # Latencies that wait are counted where they are: to fold a few costs more.
-            self._turn(now, self._totals.counters(len(self.pending)))
+            self._turn(now, len(self.pending))
 
     def ended(self, error: BaseException, seconds: float) -> None:
         """Count a call that raised `error` after `seconds`."""
-        if self.switch.is_off:
-            return
         outcome = outcome_of(error)
-        self._keep_time()
-        with self._lock:
-            totals = self._totals
-            totals.outcomes[outcome] += 1
-            if outcome == "failure":
-                totals.latency.extend((seconds,))
-                totals.counts["timeouts"] += isinstance(error, TimeoutError)
-            if outcome != "cancelled":
-                count(totals.errors, type(error).__name__)
+        self._note(type(error), outcome, seconds if outcome == "failure" else None)
 
     def attempt_failed(self, error: BaseException | None, *, retried: bool) -> None:
         """Count an attempt that failed, and the retry that follows it."""
-        if self.switch.is_off:
-            return
-        self._keep_time()
-        with self._lock:
-            totals = self._totals
-            totals.counts["retries"] += retried
-            if error is not None:
-                count(totals.attempt_errors, type(error).__name__)
+        self._note(type(error), RETRIED if retried else ATTEMPT, None)
 
     def used(self, model: str | None, **tokens: int) -> None:
         """Count one request to a model and what it consumed, by the names of `TOKENS`."""
@@ -168,6 +157,7 @@ class CallStatistics:
         """Forget everything that was counted."""
         with self._lock:
             self.pending.clear()
+            self._failed.clear()
             self._totals = Totals()
             self.due = _NEVER
 
@@ -175,9 +165,8 @@ class CallStatistics:
         """Return a copy of all counts, and the live values."""
         with self._lock:
             self._fold()
-            counters = self._totals.counters()
-            if any(counters):
-                self._turn(_clock.now(), counters)
+            if any(self._totals.counters()):
+                self._turn(_clock.now(), 0)
             totals = Totals()
             totals.add(self._totals)
         for live in tuple(self._live.values()):
@@ -189,11 +178,20 @@ class CallStatistics:
         if now >= self.due:
             self.turn(now)
 
+    def _note(self, kind: type, what: str, seconds: float | None) -> None:
+        if deadlines.in_use and self.switch.is_off:
+            return
+        self._keep_time()
+        self._failed.append((kind, what, seconds))
+        if len(self._failed) >= FOLD_AT:
+            self.fold()
+
     def _fold(self) -> None:
         if self._is_moving:
             return
         self._is_moving = True
         try:
+            self._tally()
             # Others append meanwhile without the lock; only its holder takes out.
             folded = self.pending[:]
             del self.pending[: len(folded)]
@@ -202,12 +200,19 @@ class CallStatistics:
         finally:
             self._is_moving = False
 
-    def _turn(self, now: float, counters: tuple[int, ...]) -> None:
+    def _tally(self) -> None:
+        failed = self._failed[:]
+        del self._failed[: len(failed)]
+        for each, number in Counter(failed).items():
+            self._totals.failed(*each, number)
+
+    def _turn(self, now: float, waiting: int) -> None:
         if self._is_moving:
             return
         self._is_moving = True
         try:
-            self.due = self._totals.timeline.turn(now, counters)
+            self._tally()
+            self.due = self._totals.timeline.turn(now, self._totals.counters(waiting))
         finally:
             self._is_moving = False
 

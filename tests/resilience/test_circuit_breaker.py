@@ -80,7 +80,43 @@ def test_an_open_circuit_says_when_to_come_back(run, clock):
 
     assert ("model", 18) == (refused.value.name, refused.value.retry_after)
     assert ("model", 18, str(refused.value)) == (copy.name, copy.retry_after, str(copy))
+    assert repr(refused.value) == repr(copy) == f"CircuitOpenError({str(copy)!r})"
     assert 18 == fetch.circuit_breaker.retry_after
+
+
+def test_a_refusal_names_the_state(run, clock):
+    """Open until a probe, half-open while it is on its way, or held open by hand."""
+    gate, errors, texts = run.gate(), [OSError()], []
+
+    @run.drive
+    @circuit_breaker(failure_threshold=1, name="model")
+    @run.steps
+    def fetch():
+        if errors:
+            raise errors.pop()
+        yield gate.wait()
+
+    def refuse():
+        with pytest.raises(CircuitOpenError) as refused:
+            fetch()
+        texts.append((refused.value.state, str(refused.value).partition(" is ")[2]))
+
+    play(fetch, 1)
+    refuse()
+    clock.advance(30)
+    probe = run.start(fetch)
+    run.until(lambda: 1 == gate.arrived)
+    refuse()
+    gate.open()
+    probe.result()
+    fetch.circuit_breaker.open()
+    refuse()
+
+    assert [
+        ("OPEN", "OPEN: come back in 30 s"),
+        ("HALF-OPEN", "HALF-OPEN: come back in 0.1 s"),
+        ("OPEN", "OPEN: come back when it has been closed by hand"),
+    ] == texts
 
 
 def test_it_probes_and_heals(run, clock):

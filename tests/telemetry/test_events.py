@@ -32,7 +32,7 @@ from resilience.telemetry import (
     subscribe,
     unsubscribe,
 )
-from resilience.telemetry.events import is_wanted
+from resilience.telemetry.events import is_wanted, subscribe_when
 from resilience.testing import FakeClock, capture_events, no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import failing
@@ -198,6 +198,22 @@ def test_the_event_of_a_retry_is_made_only_where_it_is_wanted(run, monkeypatch, 
         run.decorate(retry, failing(OSError, OSError))()
 
     assert made == [event.attempt for event in published]
+
+
+def test_a_condition_of_several_listeners_is_asked_once(monkeypatch):
+    """What costs something at each failure is one question for all whom it concerns."""
+    asked = []
+    for field in ("subscriptions", "listeners", "conditions"):
+        monkeypatch.setattr(GivenUp, field, ())
+
+    def condition():
+        asked.append(1)
+        return False
+
+    for listener in (print, repr):
+        subscribe_when(listener, GivenUp, when=condition)
+
+    assert (False, 1) == (is_wanted(GivenUp), len(asked))
 
 
 def test_who_listens_always_wants_every_event(listen):

@@ -136,6 +136,23 @@ def test_memory_stays_flat_for_a_million_calls():
     assert 50_000 == stats["failed_requests"] == timeline["failure"]
 
 
+def test_memory_stays_flat_for_a_storm_of_failures():
+    """Within one interval, in which nobody looks: what waits to be counted is counted when full."""
+    statistics = CallStatistics("storm")
+    with FakeClock():
+        for _ in range(10 * FOLD_AT):
+            statistics.attempt_failed(OSError(), retried=True)
+            statistics.ended(TimeoutError(), 0.5)
+
+        assert FOLD_AT > len(statistics._failed)
+    stats = statistics.snapshot().as_dict()
+
+    assert {"OSError": 10 * FOLD_AT} == stats["attempt_errors_by_type"]
+    assert {"TimeoutError": 10 * FOLD_AT} == stats["errors_by_type"]
+    assert 3 * [10 * FOLD_AT] == [stats[of] for of in ("retries", "timeouts", "failed_requests")]
+    assert 0.5 == pytest.approx(stats["average_latency"])
+
+
 def test_memory_stays_flat_for_calls_of_a_function(run):
     """The same through the decorator: what a call needs is gone when it has ended."""
     fetch = retry(name=f"flat {run.flavour}")(run.function(lambda: None))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience._core.backoff import Backoff
-from resilience._core.retry import RetryPolicy, Stop, Wait
+from resilience._core.retry import RetryPolicy, Stop
 
 EXACT = RetryPolicy(backoff=Backoff(jitter=0))
 numbers = st.floats(0, 1e4)
@@ -22,14 +22,14 @@ def decide(policy=EXACT, attempt=1, hint=None, random=0.0, **limits):
 @pytest.mark.parametrize(
     ("case", "decision"),
     [
-        ({}, Wait(1, "backoff")),
-        ({"attempt": 5}, Wait(16, "backoff")),
-        ({"hint": 0.5}, Wait(1, "backoff")),
-        ({"hint": 1.0}, Wait(1, "server")),
-        ({"hint": 30}, Wait(30, "server")),
-        ({"hint": 60}, Wait(60, "server")),
-        ({"remaining": 1.1}, Wait(1, "backoff")),
-        ({"hint": 30, "remaining": 30.1}, Wait(30, "server")),
+        ({}, (1, "backoff")),
+        ({"attempt": 5}, (16, "backoff")),
+        ({"hint": 0.5}, (1, "backoff")),
+        ({"hint": 1.0}, (1, "server")),
+        ({"hint": 30}, (30, "server")),
+        ({"hint": 60}, (60, "server")),
+        ({"remaining": 1.1}, (1, "backoff")),
+        ({"hint": 30, "remaining": 30.1}, (30, "server")),
     ],
 )
 def test_the_longer_of_back_off_and_hint_is_waited_for(case, decision):
@@ -55,7 +55,7 @@ def test_a_stop_says_why(case, reason):
 @pytest.mark.parametrize(
     ("elapsed", "decision"),
     [
-        (8.9, Wait(1, "backoff")),
+        (8.9, (1, "backoff")),
         (9.0, Stop("the next attempt in 1 s would pass max_elapsed")),
         (99.0, Stop("the next attempt in 1 s would pass max_elapsed")),
     ],
@@ -77,8 +77,8 @@ def test_jitter_never_makes_a_hint_too_late(random):
     """A hint that just fits the time that is left is waited for without jitter."""
     decision = decide(RetryPolicy(), hint=10, random=random, remaining=10.001)
 
-    assert isinstance(decision, Wait)
-    assert 10 <= decision.delay < 10.001
+    assert isinstance(decision, tuple)
+    assert 10 <= decision[0] < 10.001
 
 
 @given(numbers, maybe, maybe, st.integers(1, 10), st.floats(0, 1, exclude_max=True), maybe)
@@ -89,17 +89,19 @@ def test_nothing_is_waited_for_in_vain(elapsed, hint, remaining, attempt, random
     if isinstance(decision, Stop):
         return
 
-    assert (hint or 0) <= decision.delay <= 60
+    delay, _ = decision
+
+    assert (hint or 0) <= delay <= 60
     assert attempt <= 5
-    assert remaining is None or decision.delay < remaining
-    assert max_elapsed is None or elapsed + decision.delay < max_elapsed + 1e-9
+    assert remaining is None or delay < remaining
+    assert max_elapsed is None or elapsed + delay < max_elapsed + 1e-9
 
 
 @pytest.mark.parametrize(
     ("waking", "limits", "decision"),
     [
-        (5, {}, Wait(5, "server")),
-        (60, {}, Wait(60, "server")),
+        (5, {}, (5, "server")),
+        (60, {}, (60, "server")),
         (61, {}, Stop("the server asks for 61 s, longer than max_retry_delay=60 s")),
         (5, {"remaining": 4}, Stop("the next attempt in 5 s would pass the deadline")),
     ],
