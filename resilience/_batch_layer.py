@@ -12,8 +12,9 @@ from resilience._batch_calls import AsyncCalls, SyncCalls
 from resilience._batch_collector import Collector
 from resilience._batch_key import Arguments
 from resilience._batch_options import BatchOptions
+from resilience._coroutine_jobs import CoroutineJob
 from resilience._future import SubmittedFuture
-from resilience._jobs import CoroutineJob, Job
+from resilience._jobs import Job, Submitter
 from resilience._prioritized import QueueLayer
 from resilience._queue import PriorityQueue
 from resilience._rules import fail
@@ -126,13 +127,11 @@ class BatchLayer(BaseLayer):
     def _through(self, call: Callable[..., Any]) -> Callable[..., SubmittedFuture[Any]]:
         """Return a `submit` through layers that stand around this one; each call has a thread."""
         queue = PriorityQueue(queue_enabled=False, name=self.calls.collector.name)
-        job_of = CoroutineJob if isinstance(self.calls, AsyncCalls) else Job
+        job_type = CoroutineJob if isinstance(self.calls, AsyncCalls) else Job
+        submitter = Submitter(queue, call, job_type)
 
         def submit(*args: Any, **kwargs: Any) -> SubmittedFuture[Any]:
-            job = job_of(queue, call, args, kwargs, None)
-            future = job.future
-            queue.enqueue(job, None)
-            return future
+            return submitter.submit(args, kwargs)
 
         return submit
 

@@ -4,55 +4,68 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
-from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from resilience import _fork
 
 __all__ = ["SubmittedFuture"]
 
 
 T = TypeVar("T")
 
+_ENDED = ("CANCELLED", "CANCELLED_AND_NOTIFIED", "FINISHED")
+
 
 class _Waiting(Protocol):
     def forget(self) -> bool: ...
 
 
-class _Signal:
-    """What a future needs of a `threading.Condition`, which takes 1.2 kB even if nobody waits."""
+class _Guard:
+    """One lock for the states of all futures: held for a few instructions, never while waiting.
 
-    __slots__ = ("_condition", "_lock")
+    A lock in each would cost more, in time and in bytes, than all else that a future has.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._condition: threading.Condition | None = None
+        self.renew_after_fork()
+        _fork.renew_after(self)
 
-    def __enter__(self) -> bool:
-        return self._lock.__enter__()
+    def renew_after_fork(self) -> None:
+        """Take a new lock."""
+        self.lock = threading.RLock()  # the garbage collector may end a future in between
 
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
-    def acquire(self) -> bool:
-        return self._lock.acquire()
+_guard = _Guard()
 
-    def release(self) -> None:
-        self._lock.release()
 
-    def wait(self, timeout: float | None = None) -> bool:
-        if self._condition is None:
-            self._condition = threading.Condition(self._lock)
-        return self._condition.wait(timeout)
+class _Audience:
+    """Who wants to hear of the end of a future: most end unheard, or before somebody asks.
 
-    def notify_all(self) -> None:
-        if self._condition is not None:
-            self._condition.notify_all()
+    Attributes:
+        lock: What the standard library calls the condition; the end is told under it.
+        waiters: Those of the standard library that wait for several futures.
+        callbacks: What is called at the end.
+        gates: Locks that threads have closed in front of themselves.
+    """
+
+    __slots__ = ("callbacks", "gates", "lock", "waiters")
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.waiters: list[Any] = []
+        self.callbacks: list[Callable[[Any], object]] = []
+        self.gates: list[threading.Lock] = []
 
 
 class SubmittedFuture(Future[T]):
     """A `concurrent.futures.Future` that can be awaited as well, in any event loop.
 
     Cancelled while it waits, its call leaves the line at once.
+    Thread-safe. Its state changes under the lock of all futures, and under that of its audience
+    where it has one: `wait` and `as_completed` look at the state and then ask to be told, and must
+    not hear of an end twice.
 
     Attributes:
         waiting: What stands in line for it, as long as it does.
@@ -61,23 +74,156 @@ class SubmittedFuture(Future[T]):
     waiting: _Waiting | None = None
 
     def __init__(self) -> None:
-        # The attributes of the base class, from Python 3.2 on, but for the first one.
-        self._condition: Any = _Signal()
+        # Those of the base class, but for what the audience has.
         self._state = "PENDING"
-        self._result = None
-        self._exception = None
-        self._waiters: list[Any] = []
-        self._done_callbacks: list[Any] = []
+        self._result: T | None = None
+        self._exception: BaseException | None = None
+        self._audience: _Audience | None = None
+
+    # -- what the base class looks at ----------------------------------------------------------
+
+    @property
+    def _condition(self) -> Any:  # type: ignore[override]
+        return self._heard().lock
+
+    @property
+    def _waiters(self) -> list[Any]:  # type: ignore[override]
+        return self._heard().waiters
+
+    @property
+    def _done_callbacks(self) -> list[Any]:
+        return self._heard().callbacks
+
+    def _heard(self) -> _Audience:
+        """Return the audience, made for the first who asks."""
+        with _guard.lock:
+            if self._audience is None:
+                self._audience = _Audience()
+            return self._audience
+
+    # -- for its owner -------------------------------------------------------------------------
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._state in ("CANCELLED", "CANCELLED_AND_NOTIFIED")
+
+    def running(self) -> bool:
+        """Whether the call runs."""
+        return self._state == "RUNNING"
+
+    def done(self) -> bool:
+        """Whether it was cancelled or has a result or an exception."""
+        return self._state in _ENDED
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return the result, or raise the exception; wait for it, `timeout` seconds at most."""
+        if self._state != "FINISHED":
+            self._wait(timeout)
+        if self._exception is None:
+            return self._result  # type: ignore[return-value]
+        try:
+            raise self._exception
+        finally:
+            del self  # the exception holds this frame
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the exception, or None; wait for it, `timeout` seconds at most."""
+        if self._state != "FINISHED":
+            self._wait(timeout)
+        return self._exception
 
     def cancel(self) -> bool:
         """Cancel the call if it does not run yet."""
-        if not super().cancel():
-            return False
-        waiting = self.waiting
-        if waiting is not None and waiting.forget():
+        audience = self._heard()
+        with audience.lock:
+            with _guard.lock:
+                if self._state != "PENDING":
+                    return self.cancelled()
+                self._state = "CANCELLED"
+            gates, audience.gates = audience.gates, []
+        self._tell(gates)
+        if self._leave_line():
             self.set_running_or_notify_cancel()  # tells those who wait for several futures
         return True
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait for the result in the running loop; a cancelled wait cancels the call."""
         return asyncio.wrap_future(self).__await__()
+
+    def _leave_line(self) -> bool:
+        """Leave the line, since it was cancelled; return whether the call stood there."""
+        return self.waiting is not None and self.waiting.forget()
+
+    def _wait(self, timeout: float | None) -> None:
+        """Block until it has ended.
+
+        Raises:
+            TimeoutError: it has not ended in time.
+            CancelledError: it was cancelled.
+        """
+        audience, gate = self._heard(), threading.Lock()
+        with audience.lock:
+            is_open = self.done()
+            if not is_open:
+                gate.acquire()
+                audience.gates.append(gate)
+        if not is_open:
+            seconds = -1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
+            if not gate.acquire(timeout=seconds) and not self._stops_waiting(gate):
+                raise TimeoutError
+        if self.cancelled():
+            raise CancelledError
+
+    def _stops_waiting(self, gate: threading.Lock) -> bool:
+        """Forget a thread whose time is over; return whether the end came in the last moment."""
+        audience = self._heard()
+        with audience.lock:
+            if gate in audience.gates:
+                audience.gates.remove(gate)
+            return self.done()
+
+    # -- for whoever runs the call -------------------------------------------------------------
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Take note that the call is about to run; return False if it was cancelled."""
+        with _guard.lock:
+            if self._state == "PENDING":
+                self._state = "RUNNING"
+                return True
+        return super().set_running_or_notify_cancel()
+
+    def set_result(self, result: T) -> None:
+        """End with a result."""
+        self.end(result, None)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """End with an exception."""
+        self.end(None, exception)
+
+    def end(self, result: T | None, exception: BaseException | None) -> None:
+        """End with one of the two, and tell those who wait."""
+        if self._state in _ENDED:
+            raise InvalidStateError(f"{self._state}: {self!r}")
+        with _guard.lock:
+            audience = self._audience
+            if audience is None:
+                self._result, self._exception = result, exception
+                self._state = "FINISHED"
+                return
+        with audience.lock:
+            self._result, self._exception = result, exception
+            self._state = "FINISHED"
+            for waiter in audience.waiters:
+                (waiter.add_exception if exception else waiter.add_result)(self)
+            gates, audience.gates = audience.gates, []
+        self._tell(gates)
+
+    def _tell(self, gates: list[threading.Lock]) -> None:
+        """Tell the audience of the end; no lock is held."""
+        for gate in gates:
+            gate.release()
+        self._invoke_callbacks()  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied, as the base class does by the lock that it has."""
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
-from resilience._jobs import CoroutineJob, Job
+from resilience._coroutine_jobs import CoroutineJob
+from resilience._jobs import Job, Submitter
 from resilience._queue import PriorityQueue
 from resilience._queue_calls import (
     TakePriority,
@@ -21,6 +22,7 @@ from resilience._site import BaseLayer, Common
 from resilience._wrapper import decorate
 
 if TYPE_CHECKING:
+    from resilience._future import SubmittedFuture
     from resilience._prioritized_types import (
         Prioritized,
         PrioritizedDecorator,
@@ -112,7 +114,8 @@ class QueueLayer(BaseLayer):
     def __init__(self, queue: PriorityQueue, executor: Executor | None, common: Common) -> None:
         self.queue = queue
         self._executor = executor
-        self._job_of = Job
+        self._job_type = Job
+        self._keeps_permit = False
         self._take_priority: TakePriority
         self.name = common.name
         self.metrics_enabled = common.metrics_enabled
@@ -120,13 +123,15 @@ class QueueLayer(BaseLayer):
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return `inner` under a permit."""
         self._take_priority = priority_taker(site.function)
+        self._keeps_permit = not site.repeats
         driver = stream_under_permit if site.streams else under_permit
         return driver(self.queue, inner, site, self._take_priority)
 
     def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return the coroutine function `inner` under a permit."""
         self._take_priority = priority_taker(site.function)
-        self._job_of = Job if site.streams else CoroutineJob
+        self._keeps_permit = not site.repeats
+        self._job_type = Job if site.streams else CoroutineJob
         driver = stream_under_permit_async if site.streams else under_permit_async
         return driver(self.queue, inner, site, self._take_priority)
 
@@ -136,14 +141,15 @@ class QueueLayer(BaseLayer):
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the queue and `submit`."""
+        submitter = Submitter(
+            self.queue, call, self._job_type, self._executor, keeps_permit=self._keeps_permit
+        )
+        take_priority = self._take_priority
 
-        def submit(*args: Any, **kwargs: Any) -> Future[Any]:
-            copied = dict(kwargs)  # it stays there, for retries
-            tier = self._take_priority(copied) if "priority" in kwargs else None
-            job = self._job_of(self.queue, call, args, kwargs, self._executor)
-            future = job.future
-            self.queue.enqueue(job, tier)
-            return future
+        def submit(*args: Any, **kwargs: Any) -> SubmittedFuture[Any]:
+            # Taken from a copy: it stays there, for retries.
+            tier = take_priority(dict(kwargs)) if "priority" in kwargs else None
+            return submitter.submit(args, kwargs, tier)
 
         submit.binds = True  # type: ignore[attr-defined] # a method's submit gets its instance
         return {"queue": self.queue, "submit": submit}

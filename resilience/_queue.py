@@ -9,7 +9,7 @@ from typing import Any
 from resilience import _clock, _fork
 from resilience._context import Priority, as_priority, lend_permit, place_kept
 from resilience._core.queue import QueueMachine
-from resilience._core.queue_lines import Ticket
+from resilience._core.queue_lines import CallTicket
 from resilience._permit import Permit
 from resilience._queue_control import QueueControl
 from resilience._queue_jobs import QueueJobs
@@ -204,16 +204,7 @@ class PriorityQueue(QueueControl, QueueJobs):
         self._holders[me] = arrival = self._away.pop(me, arrival)
         return arrival
 
-    def _is_shared(self, arrival: int) -> bool:
-        """Return whether others hold the permit still, after one has let go; the lock is held."""
-        if arrival not in self._shares:
-            return False
-        self._shares[arrival] -= 1
-        if self._shares[arrival] == 1:
-            del self._shares[arrival]
-        return True
-
-    def _served(self, ticket: Ticket, me: object, refusal: type[RefusedError]) -> int:
+    def _served(self, ticket: CallTicket, me: object, refusal: type[RefusedError]) -> int:
         """Return the arrival of a ticket that was granted, or raise why it was not."""
         if ticket.fate == "waiting" and self._abandon(ticket, if_waiting=True):
             raise self._too_late(refusal)
@@ -224,7 +215,7 @@ class PriorityQueue(QueueControl, QueueJobs):
             self._publish_wait(ticket)
         return ticket.arrival
 
-    def _undo(self, me: object, ticket: Ticket | None) -> None:
+    def _undo(self, me: object, ticket: CallTicket | None) -> None:
         """Give back what an interrupted `enter` has got already: a place in line, or a permit."""
         arrival = self._holders.get(me)
         if isinstance(arrival, int):

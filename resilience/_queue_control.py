@@ -124,7 +124,7 @@ class QueueControl(QueueState):
             refused = self._machine.refuse_all()
             drained = self._take_drained()
         for ticket in refused:
-            ticket.waiter.wake()
+            ticket.wake()
         self._wake([], drained)
 
     def drain(self, timeout: float | None = None) -> bool:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from resilience import _clock
-from resilience._context import permit_reserved, place_kept
-from resilience._core.queue_lines import Ticket
+from resilience._context import current_priority, place_kept
+from resilience._jobs import Job
 from resilience._queue_state import QueueState
 from resilience._switches import is_off
 from resilience._waiters import holder
@@ -16,7 +16,7 @@ from resilience._workers import Run, Workers
 from resilience.errors import QueueTimeoutError
 
 if TYPE_CHECKING:
-    from resilience._jobs import Job
+    from resilience._core.queue_lines import Ticket
 
 __all__ = ["QueueJobs"]
 
@@ -37,35 +37,48 @@ class QueueJobs(QueueState):
             return
         try:
             with self._lock:
-                ticket = job.ticket = self._stand_in_line(tier, None, job, is_job=True)
+                self._line_up(job, tier)
         finally:
             if self._late:
                 self._catch_up()
-        if ticket.at_once:
-            self._wake([ticket], [])
+        if job.at_once:
+            self._wake([job], [])
+
+    def _line_up(self, job: Job, tier: int | None) -> None:
+        """Let a job wait, or refuse it; the lock is held, and the caller catches up after it."""
+        machine = self._machine
+        now = _clock.now()
+        if machine.can_grant:
+            self._grant_others(now)
+        if not machine.disabled:
+            self._check_room(None, is_job=True)
+        machine.stand(job, current_priority() if tier is None else tier, now)
+        if machine.can_grant:
+            self._grant_others(now, job)
+            job.at_once = job.fate == "granted"
 
     def forget_job(self, job: Job) -> bool:
         """Take a job that was cancelled out of the line; return whether it was there."""
-        return job.ticket is not None and self._abandon(job.ticket, if_waiting=True)
+        return self._abandon(job, if_waiting=True)
 
-    def reserve(self, me: object, ticket: Ticket) -> None:
+    def reserve(self, me: object, job: Job) -> None:
         """Keep the permit of a job for the call that `me` is about to make.
 
         Where `me` holds one already, for a stream that it left open, the call inherits that one.
         """
-        if me not in self._machine.passing and self._holders.setdefault(me, ticket) is ticket:
-            permit_reserved(self)
+        if me not in self._machine.passing:
+            self._holders.setdefault(me, job)
 
     def lend_permit(self) -> None:
         """Let others use the permit of a job whose call has not asked for it; it comes back."""
         me = holder()
-        ticket = self._holders.get(me)
-        if not isinstance(ticket, Ticket):
+        job = self._holders.get(me)
+        if not isinstance(job, Job):
             return
         with self._step():
             del self._holders[me]
-            ticket.claimed = True
-            self._away[me] = ticket.arrival
+            job.claimed = True
+            self._away[me] = job.arrival
             granted = self._machine.leave(_clock.now())
         place_kept(self)
         self._wake(granted, [])
@@ -80,37 +93,50 @@ class QueueJobs(QueueState):
         if isinstance(held, int):
             return None
         if not held.at_once:
-            waited = max(0.0, _clock.now() - held.since)
-            limit = self.queue_timeout if self._enabled else None
-            if limit is not None and waited > limit:
-                raise self._too_late(QueueTimeoutError)
-            self._publish_wait(held)
-        held.claimed = True
+            self._check_wait(held)
         self._holders[me] = held.arrival
+        if held.submitter.keeps_permit:
+            return None
+        held.claimed = True
         return held.arrival
 
-    def job_done(self, me: object, ticket: Ticket, place: object) -> Job | None:
+    def _check_wait(self, ticket: Ticket) -> None:
+        """Tell how long it was, and refuse who waited too long."""
+        limit = self.queue_timeout if self._enabled else None
+        if limit is not None and _clock.now() - ticket.since > limit:
+            raise self._too_late(QueueTimeoutError)
+        self._publish_wait(ticket)
+
+    def job_done(self, me: object, job: Job, place: object) -> Job | None:
         """Take note that a job has ended; return one that can go on at the same place."""
-        if self._puts_off(partial(self.job_done, me, ticket, None)):
+        if self._is_mid_step():
+            self._late.append(partial(self.job_done, me, job, None))
             return None
+        machine = self._machine
         with self._lock:
-            now = _clock.now()
-            granted = []
-            if self._holders.get(me) is ticket:
-                del self._holders[me]
-            if self._away.get(me) == ticket.arrival:  # lent, and not asked for any more
-                del self._away[me]
-            if not ticket.claimed:  # the call never asked for its permit
-                granted = self._machine.leave(now)
-            granted += self._machine.worker_done(now)
-            drained = self._take_drained()
+            now = _clock.now() if machine.aging else 0.0
+            granted = machine.worker_done(now, permits=self._take_permit(me, job))
+            drained = self._take_drained() if self.drains else []
         following: Job | None = None
         others = []
         for each in granted:
-            if following is None and each.is_job and each.waiter.place is place:
-                following = each.waiter
+            if following is None and isinstance(each, Job) and each.place is place:
+                following = each
             else:
                 others.append(each)
         if others or drained or self._late:
             self._wake(others, drained)
         return following
+
+    def _take_permit(self, me: object, job: Job) -> int:
+        """Return how many permits a job gives back that has ended: one or none."""
+        held = self._holders.get(me)
+        if held is job:  # its call never asked for it
+            del self._holders[me]
+        elif held == job.arrival and job.submitter.keeps_permit:
+            if self._shares and self._is_shared(job.arrival):
+                return 0
+            del self._holders[me]
+        elif self._away.get(me) == job.arrival:  # lent, and not asked for any more
+            del self._away[me]
+        return 0 if job.claimed else 1

@@ -11,7 +11,8 @@ from functools import partial
 from resilience import _clock
 from resilience._context import current_priority, deadline
 from resilience._core.queue import QueueMachine
-from resilience._core.queue_lines import Ticket
+from resilience._core.queue_lines import CallTicket, Ticket
+from resilience._jobs import Job
 from resilience._users import Users
 from resilience._waiters import Waiter, holder
 from resilience.errors import (
@@ -47,7 +48,7 @@ class QueueState:
         machine.settle()
         # Who holds a permit, and which: the number of its arrival, or the ticket of a submitted
         # call that has not claimed it yet. Re-entry finds it here.
-        self._holders: dict[object, int | Ticket] = {}
+        self._holders: dict[object, int | Job] = {}
         # How many hold a permit together, where it is more than one.
         self._shares: dict[int, int] = {}
         # Whose attempt failed and who may come back, with the place that is kept.
@@ -55,20 +56,18 @@ class QueueState:
         self.drains: list[Waiter] = []  # who waits for the end of all work
         self._late: deque[Callable[[], object]] = deque()
 
-    def _stand_in_line(
-        self, tier: int | None, me: object, waiter: Waiter, *, is_job: bool = False
-    ) -> Ticket:
+    def _stand_in_line(self, tier: int | None, me: object, waiter: Waiter) -> CallTicket:
         """Become a waiter, or be refused; the lock is held, and the caller catches up after it."""
         machine = self._machine
         now = _clock.now()
         if machine.can_grant:
             self._grant_others(now)
-        place = None if is_job else self._away.get(me)
+        place = self._away.get(me)
         if not machine.disabled:  # it may have been turned off since the caller looked
-            self._check_room(place, is_job=is_job)
+            self._check_room(place)
         self._away.pop(me, None)
         tier = current_priority() if tier is None else tier
-        ticket = machine.wait(tier, now, waiter, place=place, is_job=is_job)
+        ticket = machine.wait(tier, now, waiter, place=place)
         if machine.can_grant:
             self._grant_others(now, ticket)
         ticket.at_once = ticket.fate == "granted"  # who comes back passes where a newcomer may not
@@ -76,11 +75,12 @@ class QueueState:
 
     def _grant_others(self, now: float, own: Ticket | None = None) -> None:
         """Grant what was given back without the lock; the others are woken when it is let go."""
-        others = [ticket for ticket in self._machine.grant(now) if ticket is not own]
-        if others:
+        granted = self._machine.grant(now)
+        if granted and granted != [own]:
+            others = [ticket for ticket in granted if ticket is not own]
             self._late.append(partial(self._wake, others, []))
 
-    def _check_room(self, place: int | None, *, is_job: bool) -> None:
+    def _check_room(self, place: int | None, *, is_job: bool = False) -> None:
         machine = self._machine
         if machine.closed or (machine.draining and place is None):
             raise self.closed_error()
@@ -168,10 +168,19 @@ class QueueState:
         self._wake(granted, drained)
         return was_waiting
 
+    def _is_shared(self, arrival: int) -> bool:
+        """Return whether others hold the permit still, after one has let go; the lock is held."""
+        if arrival not in self._shares:
+            return False
+        self._shares[arrival] -= 1
+        if self._shares[arrival] == 1:
+            del self._shares[arrival]
+        return True
+
     def _wake(self, tickets: list[Ticket], drained: list[Waiter]) -> None:
         """Wake those who were granted something, after the lock was let go."""
         for ticket in tickets:
-            if not ticket.waiter.wake():  # its event loop is gone: the permit goes on
+            if not ticket.wake():  # its event loop is gone: the permit goes on
                 with self._lock:
                     tickets += self._machine.abandon(ticket, _clock.now())
                     drained += self._take_drained()

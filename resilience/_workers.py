@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 
 from resilience import _fork
 
@@ -28,18 +28,14 @@ class Workers:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self.renew_after_fork()
+        self._crew = _Crew(name)
         _fork.renew_after(self)
         _all.add(self)
 
     def renew_after_fork(self) -> None:
         """Begin without threads: a child has none of its parent's."""
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._accepted = 0  # that have not ended
-        self._rest = threading.Event()
-        self._rest.set()
-        self._work: SimpleQueue[Run] = SimpleQueue()
+        self._crew.renew_after_fork()
+        self._crew = _Crew(self._name)
 
     def submit(self, run: Run, most: float) -> None:
         """Run this in one of `most` threads at most; if all are busy, as soon as one is not.
@@ -47,57 +43,173 @@ class Workers:
         Raises:
             RuntimeError: no thread can be started, and there is none yet.
         """
-        with self._lock:
-            self._accepted += 1
-            self._rest.clear()
-            number = self._threads + 1
-            grows = number <= min(self._accepted, most)
-            self._threads += grows
-        if grows:
-            name = f"resilience-{self._name}-{number}"
-            try:
-                threading.Thread(target=self._live, name=name, daemon=True).start()
-            except RuntimeError:
-                with self._lock:
-                    self._threads -= 1
-                    if not self._threads:
-                        self._end_one()
-                        raise
-        self._work.put(run)
+        self._crew.submit(run, most)
+
+    @property
+    def busy(self) -> int:
+        """How many threads work."""
+        return self._crew.busy
 
     def join(self) -> None:
         """Wait until nobody works."""
-        self._rest.wait()
+        self._crew.join()
 
-    def _live(self) -> None:
+    def __del__(self) -> None:
+        """Let the threads go."""
+        self._crew.dismiss()
+
+
+class _Worker:
+    """A thread of a crew.
+
+    Attributes:
+        gate: A lock that it has closed in front of itself, while it has nothing to do.
+        run: What it does when the gate opens; None: it ends.
+    """
+
+    __slots__ = ("gate", "run")
+
+    def __init__(self, run: Run | None) -> None:
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.run = run
+
+
+class _Crew:
+    """The threads of one `Workers`, which they do not keep alive.
+
+    One of those that have nothing to do stays as long as the crew, and is given work first: to
+    wait without a time-out is 2 µs cheaper (of 20 that it takes to and from another thread).
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.RLock()  # the garbage collector may submit something in between
+        self._threads = 0
+        self._steady: _Worker | None = None
+        self._is_steady_idle = False
+        self._idle: list[_Worker] = []
+        self._backlog: deque[Run] = deque()
+        self._rest: threading.Event | None = None
+        self._is_dismissed = False
+
+    @property
+    def busy(self) -> int:
+        return self._threads - len(self._idle) - self._is_steady_idle
+
+    def submit(self, run: Run, most: float) -> None:
+        with self._lock:
+            worker = self._take_idle()
+            if worker is None and self._threads >= most:
+                self._backlog.append(run)
+                return
+            if worker is None:
+                self._threads += 1
+        if worker is None:
+            self._start_one(run)
+        else:
+            worker.run = run
+            worker.gate.release()
+
+    def _take_idle(self) -> _Worker | None:
+        """Return one that has nothing to do; the lock is held."""
+        if self._is_steady_idle:
+            self._is_steady_idle = False
+            return self._steady
+        return self._idle.pop() if self._idle else None
+
+    def _start_one(self, run: Run) -> None:
+        worker = _Worker(run)
+        if self._steady is None:
+            self._steady = worker
+        name = f"resilience-{self._name}-{self._threads}"
         try:
-            while (run := self._next()) is not None:
+            threading.Thread(target=self._live, args=(worker,), name=name, daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._forget(worker)
+                if not self._threads:
+                    raise
+            self.submit(run, self._threads)
+
+    def _live(self, worker: _Worker) -> None:
+        try:
+            while (run := worker.run) is not None:
+                worker.run = None
                 try:
                     run()
                 finally:
                     del run  # an idle thread keeps nothing of its last call alive
-                    with self._lock:
-                        self._end_one()
+                self._rests(worker)
         except BaseException:
             with self._lock:
-                self._threads -= 1
+                self._forget(worker)
+                next_run = self._backlog.popleft() if self._backlog else None
+            if next_run is not None:
+                self.submit(next_run, self._threads + 1)
             raise
 
-    def _next(self) -> Run | None:
-        """Return the next work, or None if the thread is not needed any more and counted out."""
-        while True:
-            try:
-                return self._work.get(timeout=_IDLE)
-            except Empty:
-                with self._lock:
-                    if self._threads > self._accepted:
-                        self._threads -= 1
-                        return None
+    def _rests(self, worker: _Worker) -> None:
+        """Wait for the next work; without any, the worker is not needed any more."""
+        with self._lock:
+            if self._backlog:
+                worker.run = self._backlog.popleft()
+                return
+            if not self._is_dismissed:
+                self._put_idle(worker)
+        if self._is_dismissed:
+            return
+        if worker is self._steady:
+            worker.gate.acquire()
+        elif not worker.gate.acquire(timeout=_IDLE) and not self._gives_up(worker):
+            worker.gate.acquire()  # it was chosen in the last moment
 
-    def _end_one(self) -> None:
-        self._accepted -= 1
-        if not self._accepted:
+    def _put_idle(self, worker: _Worker) -> None:
+        if worker is self._steady:
+            self._is_steady_idle = True
+        else:
+            self._idle.append(worker)
+        if self._rest is not None and not self.busy:
             self._rest.set()
+
+    def _gives_up(self, worker: _Worker) -> bool:
+        """Count one out that had nothing to do for long; False if it was chosen meanwhile."""
+        with self._lock:
+            if worker not in self._idle:
+                return False
+            self._idle.remove(worker)
+            self._forget(worker)
+            return True
+
+    def _forget(self, worker: _Worker) -> None:
+        """Count one out; the lock is held."""
+        self._threads -= 1
+        if worker is self._steady:
+            self._steady, self._is_steady_idle = None, False
+
+    def join(self) -> None:
+        with self._lock:
+            if not self.busy:
+                return
+            self._rest = threading.Event()
+        self._rest.wait()
+
+    def dismiss(self) -> None:
+        """Let the threads end, as soon as they have nothing to do."""
+        with self._lock:
+            self._is_dismissed = True
+            idle, self._idle = self._idle, []
+            if self._is_steady_idle and self._steady is not None:
+                idle.append(self._steady)
+            for worker in idle:
+                self._forget(worker)
+        for worker in idle:
+            worker.gate.release()
+
+    def renew_after_fork(self) -> None:
+        """In a child: of the threads none is left, but perhaps the one that has forked."""
+        self._lock = threading.RLock()
+        self._is_dismissed = True
 
 
 @atexit.register

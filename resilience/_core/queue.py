@@ -26,13 +26,14 @@ there are as many as permits, and a worker stays busy while its call sleeps betw
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from resilience._core.queue_lines import Ticket, new_lines
+from resilience._core.queue_lines import TIERS, CallTicket, new_lines
 
 if TYPE_CHECKING:
-    from resilience._core.queue_lines import Fate, Line
+    from resilience._core.queue_lines import Fate, Line, Ticket
 
 __all__ = ["QueueMachine"]
 
@@ -141,31 +142,39 @@ class QueueMachine:
         del self.passing[holder]
         return arrival
 
-    def wait(
-        self, tier: int, now: float, waiter: Any, *, place: int | None, is_job: bool = False
-    ) -> Ticket:
-        """Stand in line; `place` is the arrival that a retried attempt had, else None.
+    def wait(self, tier: int, now: float, waiter: Any, *, place: int | None) -> CallTicket:
+        """Let a call stand in line; `place` is the arrival that a retried attempt had, else None.
 
         Whether there is room is the driver's question (`is_full`): one that comes back was
         accepted long ago and is not refused.
         """
-        arrival = next(self.arrivals)
-        arrival = arrival if place is None else place
-        ticket = Ticket(tier, arrival, now, waiter, is_job=is_job)
-        self.lines[is_job][tier].add(ticket, returns=place is not None)
-        self.waiting += 1
-        self.waiting_jobs += is_job
-        self.room = 0
+        ticket = CallTicket(waiter)
+        self.stand(ticket, tier, now, place)
         return ticket
+
+    def stand(self, ticket: Ticket, tier: int, now: float, place: int | None = None) -> None:
+        """Let a new ticket stand in line; as `wait`."""
+        ticket.tier, ticket.since, ticket.fate = tier, now, "waiting"
+        ticket.arrival = next(self.arrivals)
+        line = self.lines[ticket.is_job][tier]
+        if place is None:
+            line.add(ticket)
+        else:
+            ticket.arrival = place
+            line.come_back(ticket)
+        self.waiting += 1
+        self.waiting_jobs += ticket.is_job
+        self.room = 0
 
     def leave(self, now: float) -> list[Ticket]:
         """Give a permit back."""
         self.taken -= 1
         return self.grant(now)
 
-    def worker_done(self, now: float) -> list[Ticket]:
-        """Take note that a worker is free again."""
+    def worker_done(self, now: float, *, permits: int = 0) -> list[Ticket]:
+        """Take note that a worker is free again, and perhaps the permit of its call as well."""
         self.busy_workers -= 1
+        self.taken -= permits
         return self.grant(now)
 
     def abandon(self, ticket: Ticket, now: float) -> list[Ticket]:
@@ -181,7 +190,7 @@ class QueueMachine:
     def grant(self, now: float) -> list[Ticket]:
         """Hand free permits to waiters, the best first."""
         self.room = 0
-        granted = []
+        granted: list[Ticket] = []
         while self.can_grant:
             ticket = self._best(now)
             if ticket is None:
@@ -190,7 +199,8 @@ class QueueMachine:
             self.taken += 1
             self.busy_workers += ticket.is_job
             granted.append(ticket)
-        self.settle()
+        if not self.waiting:
+            self.settle()
         return granted
 
     @property
@@ -229,28 +239,26 @@ class QueueMachine:
         return min((line.oldest() for line in lines), default=None)
 
     def _remove(self, ticket: Ticket, fate: Fate) -> None:
+        ticket.fate = fate
         self.lines[ticket.is_job][ticket.tier].remove(ticket)
         self.waiting -= 1
         self.waiting_jobs -= ticket.is_job
-        ticket.fate = fate
 
     def _best(self, now: float) -> Ticket | None:
         """Return the waiter whose turn it is; jobs only while a worker is free for them."""
         lines = self.lines[False] if self.waiting > self.waiting_jobs else []
         if self.waiting_jobs and (self.busy_workers < self.limit or self.disabled):
-            lines = lines + self.lines[True]
-        best: tuple[int, Ticket] | None = None
+            lines = lines + self.lines[True] if lines else self.lines[True]
+        best, best_tier, first = None, TIERS, 0
         for line in lines:
-            head = line.head()
+            head = line.head
             if head is None:
                 continue
-            turn = (self._effective_tier(head.tier, line, now), head)
-            if best is None or turn < best:
-                best = turn
-        return best[1] if best else None
+            tier = self._tier_by_age(line, head, now) if self.aging else head.tier
+            if tier < best_tier or (tier == best_tier and head.arrival < first):
+                best, best_tier, first = head, tier, head.arrival
+        return best
 
-    def _effective_tier(self, tier: int, line: Line, now: float) -> int:
-        if not self.aging:
-            return tier
+    def _tier_by_age(self, line: Line, head: Ticket, now: float) -> int:
         waited = max(0.0, now - line.oldest())
-        return max(0, tier - int(waited / self.aging))
+        return max(0, head.tier - int(waited / (self.aging or math.inf)))

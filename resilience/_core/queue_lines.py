@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections import OrderedDict
-from typing import Any, Literal
+from collections import deque
+from typing import Any, ClassVar, Literal
 
-__all__ = ["TIERS", "Fate", "Line", "Ticket", "new_lines"]
+__all__ = ["TIERS", "CallTicket", "Fate", "JobTicket", "Line", "Ticket", "new_lines"]
 
 TIERS = 3  # HIGH, NORMAL, LOW
 
-Fate = Literal["waiting", "granted", "refused"]
+Fate = Literal["new", "waiting", "granted", "refused"]
 
 
 class Ticket:
@@ -19,34 +19,64 @@ class Ticket:
     Attributes:
         arrival: A number that grows with each arrival; a retried attempt keeps its old one.
         since: When the wait began, in seconds.
-        waiter: Whatever the driver needs to wake it.
         fate: What became of it; "refused" as well for one that has gone away.
         at_once: It got its permit without waiting.
-        claimed: The call of a job has taken its permit over.
+        is_job: It also needs a worker.
     """
 
-    __slots__ = (
-        "arrival",
-        "at_once",
-        "claimed",
-        "fate",
-        "is_job",
-        "since",
-        "tier",
-        "waiter",
-    )
+    __slots__ = ("arrival", "at_once", "fate", "since", "tier")
 
-    def __init__(self, tier: int, arrival: int, since: float, waiter: Any, *, is_job: bool) -> None:
-        self.tier = tier
-        self.arrival = arrival
-        self.since = since
-        self.waiter = waiter
-        self.is_job = is_job
-        self.fate: Fate = "waiting"
-        self.at_once = self.claimed = False
+    is_job: ClassVar[bool] = False
+
+    arrival: int
+    since: float
+    tier: int
+
+    def __init__(self) -> None:
+        self.fate: Fate = "new"
+        self.at_once = False
 
     def __lt__(self, other: Ticket) -> bool:
         return self.arrival < other.arrival
+
+    def wake(self) -> bool:
+        """Tell its owner what became of it; False where nobody can hear it any more."""
+        raise NotImplementedError
+
+
+class CallTicket(Ticket):
+    """A call that waits in its own thread or task.
+
+    Attributes:
+        waiter: What the driver wakes it by.
+    """
+
+    __slots__ = ("waiter",)
+
+    def __init__(self, waiter: Any) -> None:
+        super().__init__()
+        self.waiter = waiter
+
+    def wake(self) -> bool:
+        """Wake whoever waits."""
+        woken: bool = self.waiter.wake()
+        return woken
+
+
+class JobTicket(Ticket):
+    """A call that waits without a thread of its own, until there is a worker for it.
+
+    Attributes:
+        claimed: The call has taken the permit over, and gives it back itself.
+    """
+
+    __slots__ = ("claimed",)
+
+    is_job = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claimed = False
 
 
 class Line:
@@ -54,42 +84,65 @@ class Line:
 
     Those that come back with an old place stand in a short list of their own, in front: whoever
     is still in the line arrived after they were served for the first time.
+    Who goes away from the midst leaves a gap. The first is never one, and gaps are closed when
+    there are more of them than waiters: so a waiter costs a pointer, and each step little.
+
+    Attributes:
+        head: The first in line, or None.
     """
 
-    __slots__ = ("_fresh", "_returned")
+    __slots__ = ("_fresh", "_gaps", "_returned", "head")
 
     def __init__(self) -> None:
-        self._fresh: OrderedDict[Ticket, None] = OrderedDict()
+        self._fresh: deque[Ticket] = deque()
         self._returned: list[Ticket] = []
+        self._gaps = 0
+        self.head: Ticket | None = None
 
     def __len__(self) -> int:
-        return len(self._fresh) + len(self._returned)
+        return len(self._fresh) - self._gaps + len(self._returned)
 
-    def add(self, ticket: Ticket, *, returns: bool) -> None:
-        if returns:
-            insort(self._returned, ticket)
-        else:
-            self._fresh[ticket] = None
+    def add(self, ticket: Ticket) -> None:
+        self._fresh.append(ticket)
+        if self.head is None:
+            self.head = ticket
+
+    def come_back(self, ticket: Ticket) -> None:
+        insort(self._returned, ticket)
+        self.head = self._returned[0]
 
     def remove(self, ticket: Ticket) -> None:
-        if ticket in self._fresh:
-            del self._fresh[ticket]
-        else:
+        """Forget one that does not wait any more, as its fate says already."""
+        fresh = self._fresh
+        if ticket in self._returned:
             self._returned.remove(ticket)
+        elif fresh[0] is ticket:
+            fresh.popleft()
+            while self._gaps and fresh[0].fate != "waiting":
+                fresh.popleft()
+                self._gaps -= 1
+        else:
+            self._gaps += 1
+            if self._gaps > len(fresh) // 2:
+                self._fresh = deque(each for each in fresh if each.fate == "waiting")
+                self._gaps = 0
+        self._find_head()
 
-    def head(self) -> Ticket | None:
-        return self._returned[0] if self._returned else next(iter(self._fresh), None)
+    def _find_head(self) -> None:
+        if self._returned:
+            self.head = self._returned[0]
+        else:
+            self.head = self._fresh[0] if self._fresh else None
 
     def oldest(self) -> float:
         """Return when the longest wait of the line began; only for a line that is not empty."""
-        heads = [*self._returned, *([next(iter(self._fresh))] if self._fresh else ())]
+        heads = [*self._returned, *([self._fresh[0]] if self._fresh else ())]
         since: float = min(ticket.since for ticket in heads)
         return since
 
     def clear(self) -> list[Ticket]:
-        tickets = [*self._returned, *self._fresh]
-        self._returned.clear()
-        self._fresh.clear()
+        tickets = [*self._returned, *(each for each in self._fresh if each.fate == "waiting")]
+        self.__init__()  # type: ignore[misc]
         return tickets
 
 

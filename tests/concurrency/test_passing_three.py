@@ -77,7 +77,8 @@ def test_trap_3_a_permit_that_comes_free_in_a_newcomers_step_wakes_whom_it_goes_
         line.leave()
         return Priority.NORMAL
 
-    monkeypatch.setattr("resilience._queue_state.current_priority", leave_meanwhile)
+    for module in ("_queue_state", "_queue_jobs"):
+        monkeypatch.setattr(f"resilience.{module}.current_priority", leave_meanwhile)
     ends.append(getattr(line, third)("third"))
     for end in ends:
         end()

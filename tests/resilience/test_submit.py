@@ -346,7 +346,7 @@ def test_a_submitted_call_leaves_nothing_behind():
             reference = weakref.ref(thing)
             future = fetch.submit(thing, fails)
             concurrent.futures.wait([future])
-            while fetch.queue._workers._accepted:  # the worker itself lets go last
+            while fetch.queue._workers.busy:  # the worker itself lets go last
                 pass
             del thing, future
 

@@ -8,8 +8,26 @@ import time
 import pytest
 
 from resilience._core.queue import QueueMachine
+from resilience._core.queue_lines import JobTicket
 
 HIGH, NORMAL, LOW = range(3)
+
+
+class Job(JobTicket):
+    """One that needs a worker as well."""
+
+    def __init__(self, waiter):
+        super().__init__()
+        self.waiter = waiter
+
+
+def wait(machine, tier, now, waiter, *, place=None, is_job=False):
+    """One waiter more; its ticket."""
+    if not is_job:
+        return machine.wait(tier, now, waiter, place=place)
+    ticket = Job(waiter)
+    machine.stand(ticket, tier, now)
+    return ticket
 
 
 def machine_of(limit=1, size=100, aging=None, *, held=None):
@@ -23,7 +41,7 @@ def machine_of(limit=1, size=100, aging=None, *, held=None):
 def stand(machine, *tiers, now=0.0, place=None, is_job=False):
     """One waiter for each tier, in this order; each is called by tier and order: "1a", "1b"."""
     return [
-        machine.wait(tier, now, f"{tier}{letter}", place=place, is_job=is_job)
+        wait(machine, tier, now, f"{tier}{letter}", place=place, is_job=is_job)
         for tier, letter in zip(tiers, "abcdefgh", strict=False)
     ]
 
@@ -223,7 +241,7 @@ def test_a_job_and_a_call_of_one_tier_go_by_arrival():
     """Submitted or called, equal priorities are first come, first served."""
     machine = machine_of()
     for number, is_job in enumerate([True, False, True, False]):
-        machine.wait(NORMAL, 0.0, number, place=None, is_job=is_job)
+        wait(machine, NORMAL, 0.0, number, is_job=is_job)
     order = []
     while machine.waiting:
         granted = machine.leave(0.0)

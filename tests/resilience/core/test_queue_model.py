@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from resilience._core.queue import QueueMachine
+from resilience._core.queue_lines import JobTicket
 
 SIZE = 6
 
@@ -96,9 +97,11 @@ class QueueAgainstModel(RuleBasedStateMachine):
 
     def stand(self, waiter, place):
         waiter.since = self.now
-        waiter.ticket = self.machine.wait(
-            waiter.tier, self.now, waiter, place=place, is_job=waiter.is_job
-        )
+        if waiter.is_job:
+            waiter.ticket = JobTicket()
+            self.machine.stand(waiter.ticket, waiter.tier, self.now)
+        else:
+            waiter.ticket = self.machine.wait(waiter.tier, self.now, waiter, place=place)
         self.line.append(waiter)
 
         assert waiter.arrival == waiter.ticket.arrival
