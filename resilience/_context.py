@@ -23,6 +23,7 @@ __all__ = [
     "Scope",
     "check_deadline",
     "deadline",
+    "deadline_end",
     "deadlines",
     "forget_places",
     "lend_permit",
@@ -242,13 +243,19 @@ class deadline(Scope[float]):  # noqa: N801 - used as `with deadline(10):`, like
         """Return the seconds that the surrounding deadlines leave, at least 0; None without one."""
         if not deadlines.in_use:
             return None
-        held = _DEADLINE.get()
-        if held is None:
-            return None
-        end = held.value
-        while (held := held.outer) is not None:
-            end = min(end, held.value)
-        return max(0.0, end - _clock.now())
+        end = deadline_end()
+        return None if end is None else max(0.0, end - _clock.now())
+
+
+def deadline_end() -> float | None:
+    """Return when the first of the surrounding deadlines ends; None without one."""
+    held = _DEADLINE.get() if deadlines.in_use else None
+    if held is None:
+        return None
+    end = held.value
+    while (held := held.outer) is not None:
+        end = min(end, held.value)
+    return end
 
 
 def check_deadline(name: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from resilience import _clock, _fork
 from resilience._context import Priority, as_priority, lend_permit, place_kept
@@ -14,9 +14,8 @@ from resilience._permit import Permit
 from resilience._queue_control import QueueControl
 from resilience._queue_jobs import QueueJobs
 from resilience._rules import check_all
-from resilience._waiters import LoopWaiter, ThreadWaiter
+from resilience._waiters import LoopWaiter, ThreadWaiter, Waiter
 from resilience._workers import Workers
-from resilience.errors import RefusedError
 from resilience.settings import reject_unknown
 
 __all__ = ["PriorityQueue"]
@@ -82,36 +81,35 @@ class PriorityQueue(QueueControl, QueueJobs):
             QueueClosedError: the queue is closed or draining, or was closed meanwhile.
             DeadlineExceededError: the deadline passed in the queue.
         """
-        if me in self._holders:
-            return self._claim(me)
-        if me in self._machine.passing or not self._enabled:
+        turn = self.line_up(me, tier, ThreadWaiter)
+        if turn is None:
             return None
-        ticket = None
         try:
-            with self._lock:
-                if arrival := self._machine.take():
-                    self._holders[me] = arrival  # no call in between: Ctrl-C could come there
-                    if self._away:
-                        arrival = self._take_old_place(me, arrival)
-                else:
-                    ticket = self._stand_in_line(tier, me, ThreadWaiter())
-            if self._late:
-                self._catch_up()
-            if ticket is None:
-                return arrival
-            if ticket.fate == "waiting":
-                lend_permit()
-            limit, refusal = self._longest_wait()
-            end = None if limit is None else ticket.since + limit
-            while ticket.fate == "waiting" and (end is None or _clock.now() < end):
-                ticket.waiter.wait(None if end is None else end - _clock.now())
-            return self._served(ticket, me, refusal)
+            self.wait_for(turn)
+            return self.admit(me, turn)
         except BaseException:
-            self._undo(me, ticket)
+            self.give_up(me, turn)
             raise
 
     async def enter_async(self, me: object, tier: int | None) -> int | None:
         """Wait for a permit in this task, which is `me`; as `enter`, but for `await`."""
+        turn = self.line_up(me, tier, LoopWaiter)
+        if turn is None:
+            return None
+        try:
+            await self.wait_for_async(turn)
+            return self.admit(me, turn)
+        except BaseException:
+            # Cancelled, perhaps in the very moment between being handed a permit and running.
+            self.give_up(me, turn)
+            raise
+
+    # -- The steps of both; a decorated function takes them itself: a frame less in each task ----
+
+    def line_up(
+        self, me: object, tier: int | None, make_waiter: Callable[[], Waiter]
+    ) -> CallTicket | int | None:
+        """Take a permit, or else a place in line; None where `me` goes on under the one it has."""
         if me in self._holders:
             return self._claim(me)
         if me in self._machine.passing or not self._enabled:
@@ -124,20 +122,54 @@ class PriorityQueue(QueueControl, QueueJobs):
                     if self._away:
                         arrival = self._take_old_place(me, arrival)
                 else:
-                    ticket = self._stand_in_line(tier, me, LoopWaiter())
+                    ticket = self._stand_in_line(tier, me, make_waiter())
             if self._late:
                 self._catch_up()
-            if ticket is None:
-                return arrival
-            limit, refusal = self._longest_wait()
-            if ticket.fate == "waiting":
-                lend_permit()
-                await ticket.waiter.wait(limit)
-            return self._served(ticket, me, refusal)
         except BaseException:
-            # Cancelled, perhaps in the very moment between being handed a permit and running.
-            self._undo(me, ticket)
+            self.give_up(me, ticket)
             raise
+        return arrival if ticket is None else ticket
+
+    def wait_for(self, turn: CallTicket | int) -> None:
+        """Block this thread until its turn has come, or it has waited for as long as it may."""
+        if isinstance(turn, int):
+            return
+        limit = self._longest_wait()
+        end = None if limit is None else turn.since + limit
+        if turn.fate == "waiting":
+            lend_permit()
+        while turn.fate == "waiting" and (end is None or _clock.now() < end):
+            turn.waiter.wait(None if end is None else end - _clock.now())
+
+    def wait_for_async(self, turn: CallTicket | int) -> Awaitable[None]:
+        """Suspend this task; as `wait_for`."""
+        if isinstance(turn, int) or turn.fate != "waiting":
+            return _NOTHING
+        lend_permit()
+        waiter: LoopWaiter = turn.waiter
+        return waiter.wait(self._longest_wait())
+
+    def admit(self, me: object, turn: CallTicket | int) -> int:
+        """Return the arrival with which `me` holds a permit now, or raise why it has none."""
+        if isinstance(turn, int):
+            return turn
+        if turn.fate == "waiting" and self._abandon(turn, if_waiting=True):
+            raise self._too_late(turn.since)
+        if turn.fate != "granted":
+            raise self.closed_error()
+        self._holders[me] = turn.arrival
+        if not turn.at_once:
+            self._publish_wait(turn)
+        return turn.arrival
+
+    def give_up(self, me: object, turn: CallTicket | int | None) -> None:
+        """Give back what an interrupted caller has got already: a place in line, or a permit."""
+        arrival = self._holders.get(me)
+        if isinstance(arrival, int):
+            self.leave(me, arrival)
+        elif isinstance(turn, CallTicket):
+            self._abandon(turn)
+        self._catch_up()
 
     def leave(self, me: object, arrival: int, *, returns: bool = False) -> None:
         """Give back the permit that `me` has, from any thread; twice is once.
@@ -204,26 +236,17 @@ class PriorityQueue(QueueControl, QueueJobs):
         self._holders[me] = arrival = self._away.pop(me, arrival)
         return arrival
 
-    def _served(self, ticket: CallTicket, me: object, refusal: type[RefusedError]) -> int:
-        """Return the arrival of a ticket that was granted, or raise why it was not."""
-        if ticket.fate == "waiting" and self._abandon(ticket, if_waiting=True):
-            raise self._too_late(refusal)
-        if ticket.fate != "granted":
-            raise self.closed_error()
-        self._holders[me] = ticket.arrival
-        if not ticket.at_once:
-            self._publish_wait(ticket)
-        return ticket.arrival
 
-    def _undo(self, me: object, ticket: CallTicket | None) -> None:
-        """Give back what an interrupted `enter` has got already: a place in line, or a permit."""
-        arrival = self._holders.get(me)
-        if isinstance(arrival, int):
-            self.leave(me, arrival)
-        elif ticket is not None:
-            self._abandon(ticket)
-        self._catch_up()
+class _Nothing:
+    """What is awaited where there is nothing to wait for."""
 
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield from ()
+
+
+_NOTHING: Final = _Nothing()
 
 KNOWN = frozenset(
     {"aging", "max_concurrent_requests", "name", "queue_enabled", "queue_size", "queue_timeout"}

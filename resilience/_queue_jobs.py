@@ -13,7 +13,6 @@ from resilience._queue_state import QueueState
 from resilience._switches import is_off
 from resilience._waiters import holder
 from resilience._workers import Run, Workers
-from resilience.errors import QueueTimeoutError
 
 if TYPE_CHECKING:
     from resilience._core.queue_lines import Ticket
@@ -104,7 +103,7 @@ class QueueJobs(QueueState):
         """Tell how long it was, and refuse who waited too long."""
         limit = self.queue_timeout if self._enabled else None
         if limit is not None and _clock.now() - ticket.since > limit:
-            raise self._too_late(QueueTimeoutError)
+            raise self._too_late(ticket.since)
         self._publish_wait(ticket)
 
     def job_done(self, me: object, job: Job, place: object) -> Job | None:

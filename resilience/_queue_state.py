@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from resilience import _clock
-from resilience._context import current_priority, deadline
+from resilience._context import current_priority, deadline, deadline_end
 from resilience._core.queue import QueueMachine
 from resilience._core.queue_lines import CallTicket, Ticket
 from resilience._jobs import Job
@@ -87,17 +87,19 @@ class QueueState:
         if place is None and machine.is_full and not (is_job and machine.takes_job):
             raise self._refusal(QueueFullError, f"is full: {machine.waiting} calls wait already")
 
-    def _longest_wait(self) -> tuple[float | None, type[RefusedError]]:
-        """Return how long the caller may wait from now on, and what it is told after that."""
+    def _longest_wait(self) -> float | None:
+        """Return how many seconds the caller may wait from now on, or None."""
         limit, remaining = self.queue_timeout, deadline.remaining()
-        if remaining is not None and (limit is None or remaining <= limit):
-            return remaining, DeadlineExceededError
-        return limit, QueueTimeoutError
+        if remaining is None or limit is None:
+            return limit if remaining is None else remaining
+        return min(limit, remaining)
 
-    def _too_late(self, kind: type[RefusedError]) -> RefusedError:
-        if kind is DeadlineExceededError:
-            return self._refusal(kind, "gave no permit before the deadline")
-        return self._refusal(kind, f"gave no permit within {self.queue_timeout:g} s")
+    def _too_late(self, since: float) -> RefusedError:
+        """Return the error for a call that has waited since then for as long as it might."""
+        limit, end = self.queue_timeout, deadline_end()
+        if limit is None or (end is not None and end <= since + limit):
+            return self._refusal(DeadlineExceededError, "gave no permit before the deadline")
+        return self._refusal(QueueTimeoutError, f"gave no permit within {limit:g} s")
 
     def _publish_wait(self, ticket: Ticket) -> None:
         """Tell that a call has waited for its permit; no lock is held."""

@@ -30,7 +30,7 @@ class Meeting:
         self.queue = PriorityQueue(max_concurrent_requests=1)
         lock = ScheduledLock(schedule)
         self.queue._lock, self.queue._is_mid_step = lock, lock.is_owned
-        for module in ("_queue", "_queue_control"):
+        for module in ("_queue", "_queue_calls", "_queue_control"):
             waiter = f"resilience.{module}.ThreadWaiter"
             monkeypatch.setattr(waiter, lambda: ScheduledWaiter(schedule))
         self.schedule = schedule
