@@ -1,6 +1,6 @@
 """The client whose calls are awaited: what drives operations in an event loop.
 
-As `_client`, but for `await`. aiohttp is loaded when the first client is made.
+As `_client`, but for `await`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 from weakref import WeakMethod
@@ -26,12 +25,12 @@ from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streaming import AsyncStream
 from adapters._together import together_async
+from adapters._transports import new_async_transport
 from resilience._request_id import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from adapters._http_async import AsyncTransport
     from adapters._operations import Operation
 
 __all__ = ["BaseAsyncClient"]
@@ -46,7 +45,7 @@ class BaseAsyncClient(CommonClient):
     is_async: ClassVar[bool] = True
 
     def _connect(self, setup: Setup) -> None:
-        self._transport = _new_transport(setup)
+        self._transport = new_async_transport(setup)
         attempts = AsyncAttempts(setup, self._transport, self._statistics())
         self._send = self._stack(attempts.send, streams=False)
         self._open_stream = self._stack(attempts.stream, streams=True)
@@ -210,19 +209,3 @@ class BaseAsyncClient(CommonClient):
                     yield event
         finally:
             await events.aclose()
-
-
-def _new_transport(setup: Setup) -> AsyncTransport:
-    try:
-        module: Any = import_module("adapters._http_async")
-    except ModuleNotFoundError as missing:
-        if missing.name != "aiohttp":
-            raise
-        msg = "AsyncClient needs aiohttp: pip install 'resilience-adapters[async]'"
-        raise ModuleNotFoundError(msg, name=missing.name) from None
-    transport: AsyncTransport = module.AsyncTransport(
-        connect_timeout=setup.connect_timeout,
-        read_timeout=setup.read_timeout,
-        max_answer_size=setup.max_answer_size,
-    )
-    return transport

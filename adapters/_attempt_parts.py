@@ -8,7 +8,6 @@ from adapters._addresses import complete_address
 from adapters._build import merged_headers
 from adapters._exchange import Exchange
 from adapters._failures import error_from_status, redirect_error
-from adapters._http import ACCEPT_ENCODING
 from adapters._masking import mask
 from adapters._messages import Headers, Usage
 from adapters._provider import Unsigned
@@ -29,15 +28,15 @@ REDIRECTS = range(300, 400)
 class AttemptParts:
     """The attempts of one client, but for those that send and read."""
 
-    accept_encoding = ACCEPT_ENCODING
-
-    def __init__(self, setup: Setup, statistics: CallStatistics | None) -> None:
+    def __init__(
+        self, setup: Setup, statistics: CallStatistics | None, accept_encoding: str
+    ) -> None:
         self.errors = setup.provider.errors
         self._setup = setup
         self._statistics = statistics
         self._headers = {
             "Accept": "application/json",
-            "Accept-Encoding": self.accept_encoding,
+            "Accept-Encoding": accept_encoding,
             "User-Agent": "resilience-adapters",
             **setup.provider.headers,
             **setup.headers,

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from adapters._attempt_parts import OK, REDIRECTS, AttemptParts
 from adapters._exchange import Exchange, MakeReader, Read
 from adapters._failures import no_stream
-from adapters._http import Transport
-from adapters._incoming import Incoming
 from adapters._messages import Headers, StreamEvent
 from adapters._resume import Arrived
 from adapters._setup import Setup
@@ -24,7 +22,9 @@ from resilience._lease import Lease
 from resilience.telemetry.statistics import CallStatistics
 
 if TYPE_CHECKING:
+    from adapters._http import Transport
     from adapters._http_async import AsyncIncoming, AsyncTransport
+    from adapters._incoming import Incoming
 
 __all__ = ["AsyncAttempts", "Attempts"]
 
@@ -40,7 +40,7 @@ class Attempts(AttemptParts):
     def __init__(
         self, setup: Setup, transport: Transport, statistics: CallStatistics | None
     ) -> None:
-        super().__init__(setup, statistics)
+        super().__init__(setup, statistics, transport.accept_encoding)
         self._transport = transport
 
     def send(self, exchange: Exchange, read: Read[R], *, lease: Lease) -> R:
@@ -141,12 +141,10 @@ def _read(incoming: Incoming, reader: EventReader[Any]) -> Generator[StreamEvent
 class AsyncAttempts(AttemptParts):
     """The attempts of one client whose calls are awaited; as `Attempts`, but for `await`."""
 
-    accept_encoding = "gzip, deflate"  # what aiohttp unpacks without further libraries
-
     def __init__(
         self, setup: Setup, transport: AsyncTransport, statistics: CallStatistics | None
     ) -> None:
-        super().__init__(setup, statistics)
+        super().__init__(setup, statistics, transport.accept_encoding)
         self._transport = transport
 
     async def send(self, exchange: Exchange, read: Read[R], *, lease: Lease) -> R:

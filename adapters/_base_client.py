@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import resilience
 from adapters._combined_calls import CombinedCalls
 from adapters._exchange import CallOptions, Exchange
 from adapters._keys import key_pool
@@ -22,10 +23,6 @@ from resilience import (
     PriorityQueue,
     Settings,
     deadline,
-    explain,
-    generate_report,
-    get_stats,
-    reset_stats,
 )
 from resilience._context import act_for, current_priority
 from resilience._pool_entries import reject_unknown_entry
@@ -33,8 +30,10 @@ from resilience._pool_layer import PoolLayer
 from resilience._stack import Switches, layers_of
 from resilience._switches import Switch, is_off
 from resilience._wrapper import decorate
-from resilience.telemetry.report import Report
 from resilience.telemetry.statistics import CallStatistics, statistics_of
+
+if TYPE_CHECKING:
+    from resilience.telemetry.report import Report
 
 __all__ = ["CommonClient", "last_answer_first", "time_to_clean_up"]
 
@@ -102,7 +101,7 @@ class CommonClient(CombinedCalls):
         """Return what stands around each request, its worst case, notes and warnings."""
         timeout = self._setup.timeout
         with nullcontext() if timeout is None else deadline(timeout):
-            return explain(self._send) + self._explain_batching()
+            return resilience.explain(self._send) + self._explain_batching()
 
     def _explain_batching(self) -> str:
         setup = self._setup
@@ -123,7 +122,7 @@ class CommonClient(CombinedCalls):
             KeyError: if the client's metrics are off.
             SettingsError: for an unknown key.
         """
-        return get_stats(self._setup.name) if name is None else self.keys.get_stats(name)
+        return resilience.get_stats(self._setup.name) if name is None else self.keys.get_stats(name)
 
     def generate_report(self, name: str | None = None, *, include_details: bool = False) -> Report:
         """Return the main figures with rates, of one key's requests or of all calls.
@@ -134,7 +133,7 @@ class CommonClient(CombinedCalls):
         """
         if name is not None:
             return self.keys.generate_report(name, include_details=include_details)
-        return generate_report(self._setup.name, include_details=include_details)
+        return resilience.generate_report(self._setup.name, include_details=include_details)
 
     def reset_stats(self, name: str | None = None) -> None:
         """Forget what was counted: for one key, or for all of them and the client.
@@ -145,7 +144,7 @@ class CommonClient(CombinedCalls):
         """
         self.keys.reset_stats(name)
         if name is None:
-            reset_stats(self._setup.name)
+            resilience.reset_stats(self._setup.name)
 
     def __repr__(self) -> str:
         names = ", ".join(self.keys.names())

@@ -16,13 +16,13 @@ from adapters._combined_calls import alive, each_of, one_of_many
 from adapters._combining import Single
 from adapters._exchange import CallOptions, Exchange, MakeReader
 from adapters._flows import Ask, Asks, Flow, Pages, drive, drive_pages
-from adapters._http import Transport
 from adapters._messages import Request, StreamEvent
 from adapters._raw import ask_raw, build_raw, read_any_stream
 from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streaming import Stream
 from adapters._together import together
+from adapters._transports import new_transport
 from resilience._request_id import request_id
 
 if TYPE_CHECKING:
@@ -39,12 +39,7 @@ class BaseClient(CommonClient):
     __doc__ = CommonClient.__doc__
 
     def _connect(self, setup: Setup) -> None:
-        self._transport = Transport(
-            pool_size=setup.width,
-            connect_timeout=setup.connect_timeout,
-            read_timeout=setup.read_timeout,
-            max_answer_size=setup.max_answer_size,
-        )
+        self._transport = new_transport(setup)
         attempts = Attempts(setup, self._transport, self._statistics())
         self._send = self._stack(attempts.send, streams=False)
         self._open_stream = self._stack(attempts.stream, streams=True)

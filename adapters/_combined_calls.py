@@ -8,18 +8,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakMethod
 
+import resilience
 from adapters._combining import Combining, Single, single_call
 from adapters._exchange import CallOptions
 from adapters._flows import Flow
 from adapters._setup import Setup
 from adapters.errors import AdapterError
-from resilience import Batcher
 from resilience._context import deadlines
 from resilience._request_id import request_id
 from resilience._switches import Switch
 
 if TYPE_CHECKING:
     from adapters._operations import Operation
+    from resilience import Batcher
 
 __all__ = ["CombinedCalls", "alive", "each_of", "one_of_many"]
 
@@ -50,7 +51,7 @@ class CombinedCalls(ABC):
         found = self._batchers.get(operation)
         if found is None:
             settings = self._setup.settings
-            batcher = Batcher(
+            batcher = resilience.Batcher(
                 self._batch_function(operation),
                 max_batch_size=settings.max_batch_size,
                 batch_timeout=settings.batch_timeout,

@@ -6,12 +6,14 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from adapters._client import BaseClient
 from resilience import MissingKeyError
 from resilience._fork import renew_after
-from resilience.telemetry.report import Report
+
+if TYPE_CHECKING:
+    from resilience.telemetry.report import Report
 
 __all__ = ["DefaultClient"]
 

@@ -26,9 +26,8 @@ from adapters._sockets import POOLS, exact_target, patience
 from resilience._fork import renew_after
 from resilience._record import record
 
-__all__ = ["ACCEPT_ENCODING", "Surroundings", "Transport", "encode_form", "look_around"]
+__all__ = ["Surroundings", "Transport", "encode_form", "look_around"]
 
-ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
 _HOSTS = 1_000  # pools for addresses; more than a client can have, so that none is thrown out
 _NO_RETRIES = urllib3.Retry(total=False, redirect=False, raise_on_redirect=False)
 
@@ -67,6 +66,8 @@ class Transport:
         read_timeout: Seconds for a single wait for the answer or its next part.
         max_answer_size: Bytes of one answer, decompressed; a longer one is refused.
     """
+
+    accept_encoding = str(requests.utils.default_headers()["Accept-Encoding"])
 
     def __init__(
         self,

@@ -53,6 +53,8 @@ class AsyncTransport:
         max_answer_size: Bytes of one answer, decompressed; a longer one is refused.
     """
 
+    accept_encoding = "gzip, deflate"  # what aiohttp unpacks without further libraries
+
     def __init__(
         self,
         *,

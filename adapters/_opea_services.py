@@ -11,7 +11,6 @@ from adapters._build import checked_headers
 from adapters._failures import ErrorTable, load_json
 from adapters._fields import encode_value, extra_fields, texts_of
 from adapters._flows import Ask, Flow, one
-from adapters._http import encode_form
 from adapters._json import is_list, is_object
 from adapters._messages import Reply, Request, sent_as
 from adapters._opea_gateways import address_of, post
@@ -19,6 +18,7 @@ from adapters._openai_answers import parse_embeddings
 from adapters._openai_style import build_embeddings, joined_embeddings
 from adapters._results import Documents, Embeddings, Info, Moderations, Rankings
 from adapters._setup import Setup
+from adapters._transports import encode_form
 from adapters.errors import InvalidResponseError
 from resilience._rules import fail
 

@@ -13,12 +13,12 @@ from adapters._build import checked_headers, checked_method, relative_path
 from adapters._failures import ErrorTable, error_inside, load_json
 from adapters._fields import encode_value, extra_fields
 from adapters._flows import Ask, Flow, one
-from adapters._http import encode_form
 from adapters._json import is_object
 from adapters._messages import Headers, Reply, Request, StreamEvent, sent_as
 from adapters._results import RawAnswer
 from adapters._setup import Setup
 from adapters._streams import EventReader, JsonLines, ServerSentEvent, ServerSentEvents
+from adapters._transports import encode_form
 from resilience._rules import fail
 from resilience.settings import reject_unknown
 

@@ -10,12 +10,12 @@ from typing import Any
 from adapters._build import checked_headers
 from adapters._failures import ErrorTable, read_answer
 from adapters._fields import extra_fields
-from adapters._http import encode_form
 from adapters._json import count_or_0, is_object, word_or_none
 from adapters._messages import Reply, Request, Usage, sent_as
 from adapters._openai_style import refuse_stream
 from adapters._results import Transcription
 from adapters._setup import Setup
+from adapters._transports import encode_form
 from resilience._rules import fail
 
 __all__ = ["build_transcription", "read_transcription"]

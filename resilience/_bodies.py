@@ -5,7 +5,6 @@ Pure, and never raises: a body is a stranger's text.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,6 +48,8 @@ def read_body(body: object) -> Said:
 def _parsed(body: object) -> object:
     """Parse a text that looks like JSON; servers also send a list around the one object."""
     if isinstance(body, str) and len(body) <= LONGEST and body.lstrip()[:1] in ("{", "["):
+        import json  # noqa: PLC0415 - most exceptions carry no body
+
         try:
             body = json.loads(body)
         except ValueError:

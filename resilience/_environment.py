@@ -7,8 +7,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from dotenv import dotenv_values, find_dotenv
-
 from resilience.errors import MissingKeyError
 
 __all__ = ["find_keys", "lookup"]
@@ -56,6 +54,8 @@ def _numbered(name: str, variables: Iterable[str]) -> list[str]:
 
 def _env_file() -> dict[str, str]:
     """Return what stands in the nearest `.env`; one that cannot be read is none."""
+    from dotenv import dotenv_values, find_dotenv  # noqa: PLC0415 - not before a key is looked for
+
     try:
         return _filled(dotenv_values(find_dotenv(usecwd=True)))
     except (OSError, UnicodeError) as error:

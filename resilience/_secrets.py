@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import traceback
@@ -34,6 +33,8 @@ def mask(text: str) -> str:
 
 def fingerprint(secret: str) -> str:
     """Return eight characters that tell secrets apart and give nothing away."""
+    import hashlib  # noqa: PLC0415 - loads OpenSSL, and few programs show a secret
+
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()[:8]
 
 

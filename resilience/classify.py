@@ -29,7 +29,6 @@ from typing import Literal
 
 from resilience._bodies import NOTHING, Said
 from resilience._foreign import headers_of, said_by, status_of
-from resilience._hints import retry_after
 from resilience._marks import read_quietly
 from resilience._record import record
 from resilience._words import kind_of_words
@@ -168,6 +167,8 @@ def _verdict(kind: Kind, error: Exception, said: Said) -> Verdict:
     """Return the verdict with the seconds that the exception carries, or its answer asked for."""
     seconds = _own_hint(error)
     if seconds is None:
+        from resilience._hints import retry_after  # noqa: PLC0415 - most exceptions have no answer
+
         seconds = retry_after(headers_of(error), said, limited=kind == "rate_limit")
     return Verdict(kind, seconds)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -34,6 +33,8 @@ def _meant(name: str, names: list[str]) -> str:
     """Return all names that end with this word, as `timeout` may be, else the nearest one."""
     *others, last = [each for each in names if each.endswith(f"_{name}")] or [""]
     if not last:
+        import difflib  # noqa: PLC0415 - for mistakes alone
+
         return "".join(difflib.get_close_matches(name, names, n=1, cutoff=0.5))
     return f"{', '.join(others)} or {last}" if others else last
 

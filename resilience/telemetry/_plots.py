@@ -8,9 +8,9 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from resilience._record import record
 from resilience.telemetry._units import number_text, printable, seconds_text, time_text
 
 __all__ = [
@@ -30,7 +30,7 @@ _DAY = 86_400.0
 _TICKS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Scale:
     """Where a value lies between two others, in per cent."""
 
