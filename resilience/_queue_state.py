@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from resilience import _clock
-from resilience._context import current_priority, deadline, deadline_end
+from resilience._context import current_priority, deadline, deadline_end, deadlines
 from resilience._core.queue import QueueMachine
 from resilience._core.queue_lines import CallTicket, Ticket
 from resilience._jobs import Job
@@ -65,7 +65,8 @@ class QueueState:
         place = self._away.get(me)
         if not machine.disabled:  # it may have been turned off since the caller looked
             self._check_room(place)
-        self._away.pop(me, None)
+        if place is not None:
+            del self._away[me]
         tier = current_priority() if tier is None else tier
         ticket = machine.wait(tier, now, waiter, place=place)
         if machine.can_grant:
@@ -89,7 +90,8 @@ class QueueState:
 
     def _longest_wait(self) -> float | None:
         """Return how many seconds the caller may wait from now on, or None."""
-        limit, remaining = self.queue_timeout, deadline.remaining()
+        limit = self.queue_timeout
+        remaining = deadline.remaining() if deadlines.in_use else None
         if remaining is None or limit is None:
             return limit if remaining is None else remaining
         return min(limit, remaining)

@@ -92,7 +92,8 @@ class QueueMachine:
     @property
     def open(self) -> bool:
         """Whether a permit can be had at once by a newcomer."""
-        return self.active < self.limit and not (self.paused or self.draining or self.closed)
+        is_free = self.taken + len(self.passing) < self.limit
+        return is_free and not (self.paused or self.draining or self.closed)
 
     @property
     def takes_job(self) -> bool:
@@ -115,7 +116,8 @@ class QueueMachine:
         is_free = self.open and not (self.waiting and self._is_anybodys_turn)
         arrival = next(self.arrivals) if is_free else 0
         if not arrival:
-            self.settle()
+            if not self.waiting:
+                self.settle()
             return 0
         self.taken += 1
         self.room = 0 if self.waiting or self.disabled else self.limit - self.taken

@@ -54,7 +54,7 @@ class CallTicket(Ticket):
     __slots__ = ("waiter",)
 
     def __init__(self, waiter: Any) -> None:
-        super().__init__()
+        Ticket.__init__(self)  # a third of the time of `super()`, for each call that waits
         self.waiter = waiter
 
     def wake(self) -> bool:

@@ -70,7 +70,7 @@ def test_trap_3_ctrl_c_where_the_last_permit_has_just_gone_loses_none():
 
         assert ({"another": 1}, 1, 0) == (queue._machine.passing, queue.active, queue.size), place
 
-    assert {"QueueMachine.grant", "PriorityQueue.line_up"} <= places
+    assert {"QueueMachine.can_grant", "PriorityQueue.line_up"} <= places
 
 
 def test_ctrl_c_in_a_waiting_thread_leaves_no_waiter_behind():
