@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
 __all__ = ["Clock", "Event", "Handle", "SystemClock", "install", "system", "timeout"]
@@ -74,6 +75,14 @@ class Clock(Protocol):
         ...
 
 
+class Source(Protocol):
+    """Where the time comes from; a protocol of the module `time`."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past; never goes backwards."""
+        ...
+
+
 class SystemClock:
     """Real time."""
 
@@ -122,6 +131,10 @@ call_later: Callable[[asyncio.AbstractEventLoop, float, Callable[[], object]], H
     system.call_later
 )
 
+# `source.monotonic()` is `now()` without the frame, for the hot path: 36 ns instead of 73. It is
+# the module `time` itself, so that freezegun moves it, or what stands in for it.
+source: Source = time
+
 _NAMES = ("now", "wall", "sleep", "sleep_async", "wait", "call_later")
 
 
@@ -133,6 +146,7 @@ def install(clock: Clock) -> Clock:
     module = globals()
     previous: Clock = module["current"]
     module.update({name: getattr(clock, name) for name in _NAMES}, current=clock)
+    module["source"] = time if clock is system else SimpleNamespace(monotonic=clock.now)
     return previous
 
 

@@ -66,6 +66,24 @@ def test_freezegun_moves_now_and_wall():
         assert (30, 30) == (_clock.now() - now, _clock.wall() - wall)
 
 
+def test_the_source_shows_what_now_shows():
+    """The hot path asks it: real time, frozen time, and whatever clock is installed."""
+    with freezegun.freeze_time("2026-01-01") as frozen:
+        before = _clock.source.monotonic()
+        frozen.tick(30)
+
+        assert (before + 30, before + 30) == (_clock.source.monotonic(), _clock.now())
+
+        with FakeClock(start=5) as clock:
+            clock.advance(2)
+
+            assert 7 == _clock.source.monotonic()
+
+        assert before + 30 == _clock.source.monotonic()
+
+    assert time is _clock.source
+
+
 def test_sleep_sleeps(slept):
     """A thread sleeps for the seconds that were asked for."""
     _clock.sleep(2.5)
