@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import struct
 
 import pytest
 from hypothesis import example, given, settings
@@ -59,6 +58,7 @@ def test_whatever_the_distribution(distribution, seed, scale):
 
 @given(values=st.lists(st.just(0.0) | st.floats(-10, 0) | seconds, min_size=1, max_size=30))
 @example(values=[-0.0, 1.0])
+@example(values=[5e-324, 1.0])
 def test_what_took_no_time_took_none(values):
     """Nothing, and less than nothing where a clock was set back, count as 0, exactly."""
     histogram = histogram_of(values)
@@ -111,12 +111,6 @@ def test_bars_hold_every_value(values):
 
     assert len(values) == sum(count for _, _, count in bars)
     for low, high, count in bars:
-        held = sum(low <= value < high for value in map(as_single, values))
-        assert held == count
+        assert sum(low <= value < high for value in values) == count
         assert 1.1 < high / low <= 1.25
     assert bars == sorted(bars)
-
-
-def as_single(value):
-    """The value with the precision in which it is counted."""
-    return struct.unpack("f", struct.pack("f", value))[0]
