@@ -197,7 +197,7 @@ def act_for(tier: Priority | None, end: float | None) -> None:
 
 
 class _Use:
-    """Whether a deadline was ever set or a feature turned off.
+    """Whether a deadline was ever set, a feature turned off or an end of a call listened to.
 
     Programs that never did so pay an attribute at each layer, not a look-up.
     """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from resilience import _clock
 from resilience._context import deadlines
 from resilience._marks import mark, marked
+from resilience._passing import taking_packed
 from resilience._streams import apart
 from resilience._warnings import warn
 from resilience.errors import RefusedError
@@ -47,13 +48,12 @@ def _plain(name: str) -> SpanDescription:
 class Recorder:
     """Begins and finishes the records of one function's calls."""
 
-    __slots__ = ("_site", "_statistics", "_succeeded", "looks_at_results")
+    __slots__ = ("_site", "_statistics", "_succeeded")
 
     def __init__(self, site: Site, statistics: CallStatistics) -> None:
         self._site = site
         self._succeeded = {"resilience.name": site.name, "resilience.outcome": "success"}
         self._statistics = statistics
-        self.looks_at_results = True
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observed | None:
         """Return what OpenTelemetry sees of a call that begins; None where no SDK is set up."""
@@ -142,7 +142,6 @@ class Recorder:
 
     def look_at(self, result: object) -> None:
         """Say if a plain function's first result is a coroutine: nobody awaited it in here."""
-        self.looks_at_results = False
         if result.__class__ in _AWAITABLES:
             warn(
                 f"{self._site.name} returned an awaitable that its decorators cannot see into: "
@@ -184,26 +183,29 @@ def observe_sync(  # noqa: C901 - two functions, counted as one
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded."""
     recorder = Recorder(site, statistics)
-    begin, finish, pending = recorder.begin, recorder.finish, statistics.pending
-    switch, holds = statistics.switch, site.streams
+    run, pending = taking_packed(inner), statistics.pending
+    holds, is_new = site.streams, True
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if deadlines.in_use and switch.is_off:
-            return inner(*args, **kwargs)
-        observed = begin(args, kwargs) if _API in modules else None
-        started = _clock.now() if observed is None else observed.started
+        nonlocal is_new
+        looks = deadlines.in_use  # for what most programs never use
+        if looks and statistics.switch.is_off:
+            return run(args, kwargs)
+        observed = recorder.begin(args, kwargs) if _API in modules else None
+        now = _clock.source.monotonic  # one clock for beginning and end, and no frame around it
+        started = now() if observed is None else observed.started
         try:
             try:
-                result = inner(*args, **kwargs)
+                result = run(args, kwargs)
             except BaseException as error:
-                finish(observed, started, error)
+                recorder.finish(observed, started, error)
                 raise
             if holds:
                 recorder.watch(result, observed, started)
-            elif observed is not None or CallFinished.listeners:
-                finish(observed, started, None)
+            elif observed is not None or (looks and CallFinished.listeners):
+                recorder.finish(observed, started, None)
             else:
-                ended = _clock.now()
+                ended = now()
                 if ended >= statistics.due:
                     statistics.turn(ended)
                 pending.append(ended - started)
@@ -213,7 +215,8 @@ def observe_sync(  # noqa: C901 - two functions, counted as one
             if observed is not None:
                 observed.drop(error)
             raise
-        if recorder.looks_at_results:
+        if is_new:
+            is_new = False
             recorder.look_at(result)
         return result
 
@@ -225,26 +228,28 @@ def observe_async(
 ) -> Callable[..., Any]:
     """Return `inner` with each call recorded; the same as `observe_sync` but for `await`."""
     recorder = Recorder(site, statistics)
-    begin, finish, pending = recorder.begin, recorder.finish, statistics.pending
-    switch, holds = statistics.switch, site.streams
+    run, pending = taking_packed(inner), statistics.pending
+    holds = site.streams
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        if deadlines.in_use and switch.is_off:
-            return await inner(*args, **kwargs)
-        observed = begin(args, kwargs) if _API in modules else None
-        started = _clock.now() if observed is None else observed.started
+        looks = deadlines.in_use
+        if looks and statistics.switch.is_off:
+            return await run(args, kwargs)
+        observed = recorder.begin(args, kwargs) if _API in modules else None
+        now = _clock.source.monotonic  # one clock for beginning and end, and no frame around it
+        started = now() if observed is None else observed.started
         try:
             try:
-                result = await inner(*args, **kwargs)
+                result = await run(args, kwargs)
             except BaseException as error:
-                finish(observed, started, error)
+                recorder.finish(observed, started, error)
                 raise
             if holds:
                 recorder.watch(result, observed, started)
-            elif observed is not None or CallFinished.listeners:
-                finish(observed, started, None)
+            elif observed is not None or (looks and CallFinished.listeners):
+                recorder.finish(observed, started, None)
             else:
-                ended = _clock.now()
+                ended = now()
                 if ended >= statistics.due:
                     statistics.turn(ended)
                 pending.append(ended - started)

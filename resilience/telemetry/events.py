@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import ClassVar, Literal
 
+from resilience._context import deadlines
 from resilience._fork import SharedLock
 from resilience._record import record
 from resilience._secrets import log_failure, shown
@@ -205,6 +206,8 @@ def subscribe_when(listener: Listener, *kinds: type[Event], when: Condition) -> 
     with _lock:
         for kind in Event.__subclasses__() if everything else kinds:
             _subscribed(kind, (*kind.subscriptions, (listener, when)))
+        if CallFinished.listeners:
+            deadlines.in_use = True  # so that calls look for listeners: a class is slow to read
 
 
 def unsubscribe(listener: Listener) -> None:
