@@ -128,10 +128,12 @@ class BatchLayer(BaseLayer):
         """Return a `submit` through layers that stand around this one; each call has a thread."""
         queue = PriorityQueue(queue_enabled=False, name=self.calls.collector.name)
         job_type = CoroutineJob if isinstance(self.calls, AsyncCalls) else Job
-        submitter = Submitter(queue, call, job_type)
+        submitter = Submitter(queue, call)
 
         def submit(*args: Any, **kwargs: Any) -> SubmittedFuture[Any]:
-            return submitter.submit(args, kwargs)
+            job = job_type(submitter, args, kwargs)
+            queue.enqueue(job, None)
+            return job
 
         return submit
 

@@ -42,7 +42,7 @@ class CoroutineJob(Job):
     def run(self) -> Job | None:
         """Run the call in this thread, in a loop of its own; as that of a plain function."""
         context, place = self._context or Context(), self.place
-        if not self.set_running_or_notify_cancel():
+        if self._state != "RUNNING" and not self.set_running_or_notify_cancel():
             return self.give_back(None, place)
         result: Any = None
         error: BaseException | None = None
@@ -50,8 +50,9 @@ class CoroutineJob(Job):
             result = context.run(asyncio.run, self.steps())
         except BaseException as caught:  # noqa: BLE001 - the future's owner gets it
             error = caught
-        following = self.give_back(None, place)
-        self.end(result, error)
+        following = self.give_back(None, place, result, error)
+        if self._state == "RUNNING":
+            self.end(result, error)
         del self, error  # the error holds this frame
         return following
 
@@ -66,9 +67,15 @@ class CoroutineJob(Job):
         del self  # an error of the call holds this frame
         return await submitter.call(*args, **kwargs)
 
-    def give_back(self, me: object, place: object) -> Job | None:
+    def give_back(
+        self,
+        me: object,
+        place: object,
+        result: Any = None,
+        error: BaseException | None = None,
+    ) -> Job | None:
         """Give back what the task holds, if it has begun."""
-        return super().give_back(self._holder or me, place)
+        return super().give_back(self._holder or me, place, result, error)
 
 
 class _LoopHandover(Handover):
@@ -96,9 +103,8 @@ class _LoopHandover(Handover):
     def _settle(self, task: asyncio.Task[Any]) -> None:
         del self._task
         job = cast("CoroutineJob", self.take())
-        job.give_back(None, None)
-        if task.cancelled():
-            job.end(None, CancelledError())
-        else:
-            error = task.exception()
-            job.end(None if error else task.result(), error)
+        error = CancelledError() if task.cancelled() else task.exception()
+        result = None if error else task.result()
+        job.give_back(None, None, result, error)
+        if job.running():
+            job.end(result, error)

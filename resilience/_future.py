@@ -23,7 +23,7 @@ class _Waiting(Protocol):
 
 
 class _Guard:
-    """One lock for the states of all futures: held for a few instructions, never while waiting.
+    """One lock for the states of many futures: held for a few instructions, never while waiting.
 
     A lock in each would cost more, in time and in bytes, than all else that a future has.
     """
@@ -63,11 +63,12 @@ class SubmittedFuture(Future[T]):
     """A `concurrent.futures.Future` that can be awaited as well, in any event loop.
 
     Cancelled while it waits, its call leaves the line at once.
-    Thread-safe. Its state changes under the lock of all futures, and under that of its audience
-    where it has one: `wait` and `as_completed` look at the state and then ask to be told, and must
-    not hear of an end twice.
+    Thread-safe. Its state changes under a lock that many futures share, and its end under that of
+    its audience where it has one: `wait` and `as_completed` look at the state and then ask to be
+    told, and must not hear of an end twice.
 
     Attributes:
+        audience: Who wants to hear of its end, or None.
         waiting: What stands in line for it, as long as it does.
     """
 
@@ -78,7 +79,7 @@ class SubmittedFuture(Future[T]):
         self._state = "PENDING"
         self._result: T | None = None
         self._exception: BaseException | None = None
-        self._audience: _Audience | None = None
+        self.audience: _Audience | None = None
 
     # -- what the base class looks at ----------------------------------------------------------
 
@@ -96,10 +97,16 @@ class SubmittedFuture(Future[T]):
 
     def _heard(self) -> _Audience:
         """Return the audience, made for the first who asks."""
-        with _guard.lock:
-            if self._audience is None:
-                self._audience = _Audience()
-            return self._audience
+        audience = self.audience
+        if audience is None:
+            made = _Audience()  # no call with the lock held: the garbage collector could come there
+            with self._lock():
+                audience = self.audience = self.audience or made
+        return audience
+
+    def _lock(self) -> Any:
+        """Return the lock under which its state changes."""
+        return _guard.lock
 
     # -- for its owner -------------------------------------------------------------------------
 
@@ -136,10 +143,11 @@ class SubmittedFuture(Future[T]):
         """Cancel the call if it does not run yet."""
         audience = self._heard()
         with audience.lock:
-            with _guard.lock:
-                if self._state != "PENDING":
-                    return self.cancelled()
-                self._state = "CANCELLED"
+            with self._lock():
+                if is_pending := self._state == "PENDING":
+                    self._state = "CANCELLED"
+            if not is_pending:
+                return self.cancelled()
             gates, audience.gates = audience.gates, []
         self._tell(gates)
         if self._leave_line():
@@ -186,7 +194,7 @@ class SubmittedFuture(Future[T]):
 
     def set_running_or_notify_cancel(self) -> bool:
         """Take note that the call is about to run; return False if it was cancelled."""
-        with _guard.lock:
+        with self._lock():
             if self._state == "PENDING":
                 self._state = "RUNNING"
                 return True
@@ -204,8 +212,8 @@ class SubmittedFuture(Future[T]):
         """End with one of the two, and tell those who wait."""
         if self._state in _ENDED:
             raise InvalidStateError(f"{self._state}: {self!r}")
-        with _guard.lock:
-            audience = self._audience
+        with self._lock():
+            audience = self.audience
             if audience is None:
                 self._result, self._exception = result, exception
                 self._state = "FINISHED"
@@ -225,5 +233,5 @@ class SubmittedFuture(Future[T]):
         self._invoke_callbacks()  # type: ignore[attr-defined]
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled or copied, as the base class does by the lock that it has."""
+        """Refuse to be pickled, as the base class does by the lock that it has."""
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")

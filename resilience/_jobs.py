@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextvars
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
+from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +30,12 @@ class Submitter:
         place: Where jobs run: those of one place can follow each other in one worker.
     """
 
-    __slots__ = ("_job_type", "call", "executor", "keeps_permit", "place", "queue")
+    __slots__ = ("call", "executor", "keeps_permit", "place", "queue")
 
     def __init__(
         self,
         queue: PriorityQueue,
         call: Callable[..., Any],
-        job_type: type[Job],
         executor: Executor | None = None,
         *,
         keeps_permit: bool = False,
@@ -46,15 +45,6 @@ class Submitter:
         self.executor = executor
         self.keeps_permit = keeps_permit
         self.place: object = executor or queue
-        self._job_type = job_type
-
-    def submit(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], tier: int | None = None
-    ) -> SubmittedFuture[Any]:
-        """Make a job of a call and let it stand in line; a full queue refuses it."""
-        job = self._job_type(self, args, kwargs)
-        self.queue.enqueue(job, tier)
-        return job
 
 
 _NOTHING: dict[str, Any] = {}
@@ -64,23 +54,40 @@ class Job(SubmittedFuture[Any], JobTicket):
     """One submitted call: its future, and its ticket in the line.
 
     Woken with its permit, it runs in a worker, in its caller's context.
-    All that is one object, since many may wait.
+    All that is one object, since many may wait; its lock is that of the queue.
     """
 
     __slots__ = ("_args", "_context", "_kwargs", "submitter")
 
     def __init__(self, submitter: Submitter, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        SubmittedFuture.__init__(self)
-        JobTicket.__init__(self)
+        # What the base classes set as well: to call them would take as long as all of this.
+        self._state = "PENDING"
+        self._result = self._exception = self.audience = None
+        self.fate = "new"
+        self.at_once = self.claimed = False
         self.submitter = submitter
         self._args = args
         self._kwargs = kwargs or _NOTHING
-        self._context = contextvars.copy_context() or None  # an empty one is made when it runs
+        self._context = copy_context() or None  # an empty one is made when it runs
 
     @property
     def place(self) -> object:
         """Where it runs."""
         return self.submitter.place
+
+    def _lock(self) -> Any:
+        return self.submitter.queue.lock
+
+    # -- in the line ---------------------------------------------------------------------------
+
+    def cancel(self) -> bool:
+        """Cancel the call if it does not run yet."""
+        # First out of the line: who stands there may be started without another look.
+        if self.fate != "waiting" or not self.submitter.queue.forget_job(self):
+            return super().cancel()
+        self.give_back(None, None)
+        super().cancel()
+        return not self.set_running_or_notify_cancel()  # tells those who wait for several futures
 
     def wake(self) -> bool:
         """Start the call, now that it has a permit, or fail it if the queue was closed."""
@@ -96,17 +103,20 @@ class Job(SubmittedFuture[Any], JobTicket):
 
     def start(self) -> None:
         """Hand the call to a worker."""
-        if self.submitter.executor is None:
-            self.submitter.queue.start_worker(partial(_run_all, self))
+        submitter = self.submitter
+        if submitter.executor is None:
+            submitter.queue.start_worker(partial(_run_all, self))
         else:
-            Handover(self).submit(self.submitter.executor)
+            Handover(self).submit(submitter.executor)
+
+    # -- in a worker ---------------------------------------------------------------------------
 
     def run(self) -> Job | None:
         """Run the call in this thread; return the job that this thread may go on with."""
-        submitter, context = self.submitter, self._context or contextvars.Context()
-        if not self.set_running_or_notify_cancel():
+        submitter, me = self.submitter, holder()
+        if self._state != "RUNNING" and not self.set_running_or_notify_cancel():
             return self.give_back(None, submitter.place)
-        me = holder()
+        context = self._context or Context()
         if self.fate == "granted":
             submitter.queue.reserve(me, self)
             if not submitter.keeps_permit:
@@ -117,19 +127,44 @@ class Job(SubmittedFuture[Any], JobTicket):
             result = context.run(submitter.call, *self._args, **self._kwargs)
         except BaseException as caught:  # noqa: BLE001 - the future's owner gets it
             error = caught
-        following = self.give_back(me, submitter.place)
-        self.end(result, error)
+        following = self.give_back(me, submitter.place, result, error)
+        if self._state == "RUNNING":
+            self.end(result, error)
         del self, error  # the error holds this frame
         return following
 
-    def give_back(self, me: object, place: object) -> Job | None:
+    def give_back(
+        self,
+        me: object,
+        place: object,
+        result: Any = None,
+        error: BaseException | None = None,
+    ) -> Job | None:
         """Give back what is held, before the future's owner hears of the end.
 
         Returns:
             A job that can follow at this place.
         """
         self._args, self._kwargs, self._context = (), _NOTHING, None
-        return self.submitter.queue.job_done(me, self, place) if self.fate == "granted" else None
+        if self.fate != "granted":
+            return None
+        return self.submitter.queue.job_done(me, self, place, result, error)
+
+    def follows(self) -> None:
+        """Take note that it runs next in this thread; the lock is held."""
+        if self._state == "PENDING":
+            self._state = "RUNNING"
+
+    def end_unheard(self, result: Any, error: BaseException | None) -> None:
+        """End if nobody has asked to hear of it; the lock is held."""
+        if self.audience is None and self._state == "RUNNING":
+            self._result, self._exception = result, error
+            self._state = "FINISHED"
+
+    def drop(self, error: BaseException) -> None:
+        """Give up, and give back what is held."""
+        self.fail(error)
+        self.give_back(None, None)
 
     def fail(self, error: BaseException) -> None:
         """Give up, since nobody can run the call, or go on with it."""
@@ -137,9 +172,6 @@ class Job(SubmittedFuture[Any], JobTicket):
             self.cancel()
         if self.running() or self.set_running_or_notify_cancel():
             self.end(None, error)
-
-    def _leave_line(self) -> bool:
-        return self.submitter.queue.forget_job(self)
 
 
 def _run_all(job: Job | None) -> None:
@@ -178,9 +210,8 @@ class Handover:
 
     def _give_up(self, error: BaseException) -> None:
         job = self.take()
-        if job is not None:
-            job.fail(error)
-            job.give_back(None, None)
+        if job is not None and not job.submitter.queue.puts_off(partial(job.drop, error)):
+            job.drop(error)
 
     def __del__(self) -> None:
         """Give up if nobody can run the call any more: its event loop or its executor has gone."""

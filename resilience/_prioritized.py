@@ -141,15 +141,15 @@ class QueueLayer(BaseLayer):
 
     def handles(self, call: Callable[..., Any]) -> dict[str, Any]:
         """Return the queue and `submit`."""
-        submitter = Submitter(
-            self.queue, call, self._job_type, self._executor, keeps_permit=self._keeps_permit
-        )
-        take_priority = self._take_priority
+        submitter = Submitter(self.queue, call, self._executor, keeps_permit=self._keeps_permit)
+        enqueue, job_type, take_priority = self.queue.enqueue, self._job_type, self._take_priority
 
         def submit(*args: Any, **kwargs: Any) -> SubmittedFuture[Any]:
             # Taken from a copy: it stays there, for retries.
             tier = take_priority(dict(kwargs)) if "priority" in kwargs else None
-            return submitter.submit(args, kwargs, tier)
+            job = job_type(submitter, args, kwargs)
+            enqueue(job, tier)
+            return job
 
         submit.binds = True  # type: ignore[attr-defined] # a method's submit gets its instance
         return {"queue": self.queue, "submit": submit}

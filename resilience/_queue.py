@@ -203,7 +203,7 @@ class PriorityQueue(QueueControl, QueueJobs):
 
     def hand_on(self) -> None:
         """Give what a call that passed has left to those who wait for it."""
-        if self._puts_off(self.hand_on):
+        if self.puts_off(self.hand_on):
             return
         with self._lock:
             granted = self._machine.grant(_clock.now())

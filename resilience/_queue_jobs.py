@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 from resilience import _clock
-from resilience._context import current_priority, place_kept
+from resilience._context import current_priority, deadlines, place_kept
 from resilience._jobs import Job
 from resilience._queue_state import QueueState
 from resilience._switches import is_off
 from resilience._waiters import holder
 from resilience._workers import Run, Workers
-
-if TYPE_CHECKING:
-    from resilience._core.queue_lines import Ticket
 
 __all__ = ["QueueJobs"]
 
@@ -31,30 +28,26 @@ class QueueJobs(QueueState):
 
     def enqueue(self, job: Job, tier: int | None) -> None:
         """Let `job` stand in line; it is started with its permit. A full queue refuses at once."""
-        if not self._enabled or is_off("prioritized"):
+        if not self._enabled or (deadlines.in_use and is_off("prioritized")):
             job.wake()
             return
+        machine = self._machine
         try:
             with self._lock:
-                self._line_up(job, tier)
+                now = _clock.now()
+                if machine.can_grant:
+                    self._grant_others(now)
+                if not machine.disabled:  # it may have been turned off since
+                    self._check_room(None, is_job=True)
+                machine.stand(job, current_priority() if tier is None else tier, now)
+                if machine.can_grant:
+                    self._grant_others(now, job)
+                    job.at_once = job.fate == "granted"
         finally:
             if self._late:
                 self._catch_up()
-        if job.at_once:
-            self._wake([job], [])
-
-    def _line_up(self, job: Job, tier: int | None) -> None:
-        """Let a job wait, or refuse it; the lock is held, and the caller catches up after it."""
-        machine = self._machine
-        now = _clock.now()
-        if machine.can_grant:
-            self._grant_others(now)
-        if not machine.disabled:
-            self._check_room(None, is_job=True)
-        machine.stand(job, current_priority() if tier is None else tier, now)
-        if machine.can_grant:
-            self._grant_others(now, job)
-            job.at_once = job.fate == "granted"
+        if job.at_once and not job.wake():
+            self._abandon(job)
 
     def forget_job(self, job: Job) -> bool:
         """Take a job that was cancelled out of the line; return whether it was there."""
@@ -92,37 +85,41 @@ class QueueJobs(QueueState):
         if isinstance(held, int):
             return None
         if not held.at_once:
-            self._check_wait(held)
+            limit = self.queue_timeout if self._enabled else None
+            if limit is not None and _clock.now() - held.since > limit:
+                raise self._too_late(held.since)
+            self._publish_wait(held)
         self._holders[me] = held.arrival
         if held.submitter.keeps_permit:
             return None
         held.claimed = True
         return held.arrival
 
-    def _check_wait(self, ticket: Ticket) -> None:
-        """Tell how long it was, and refuse who waited too long."""
-        limit = self.queue_timeout if self._enabled else None
-        if limit is not None and _clock.now() - ticket.since > limit:
-            raise self._too_late(ticket.since)
-        self._publish_wait(ticket)
+    def job_done(
+        self, me: object, job: Job, place: object, result: Any, error: BaseException | None
+    ) -> Job | None:
+        """Take note that a job has ended; return one that can go on at the same place.
 
-    def job_done(self, me: object, job: Job, place: object) -> Job | None:
-        """Take note that a job has ended; return one that can go on at the same place."""
+        All in one step: the lock is taken once for each job that follows another one.
+        """
         if self._is_mid_step():
-            self._late.append(partial(self.job_done, me, job, None))
+            self._late.append(partial(self.job_done, me, job, None, None, None))
             return None
         machine = self._machine
+        following: Job | None = None
         with self._lock:
             now = _clock.now() if machine.aging else 0.0
-            granted = machine.worker_done(now, permits=self._take_permit(me, job))
+            others = machine.worker_done(now, permits=self._take_permit(me, job))
             drained = self._take_drained() if self.drains else []
-        following: Job | None = None
-        others = []
-        for each in granted:
-            if following is None and isinstance(each, Job) and each.place is place:
-                following = each
-            else:
-                others.append(each)
+            is_heard = job.audience is not None
+            job.end_unheard(result, error)
+            for index, each in enumerate(others):
+                if isinstance(each, Job) and each.place is place:
+                    following = each
+                    del others[index]
+                    if not is_heard:
+                        each.follows()
+                    break
         if others or drained or self._late:
             self._wake(others, drained)
         return following

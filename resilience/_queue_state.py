@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from resilience import _clock
@@ -137,13 +137,18 @@ class QueueState:
         finally:
             self._catch_up()
 
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """What changes of its state, and of the states of its jobs, are made under."""
+        return self._lock
+
     def _new_lock(self) -> None:
         lock = threading.RLock()
         self._lock = lock
         # Whether this thread is in the midst of a step; `threading.Condition` asks the same.
         self._is_mid_step: Callable[[], bool] = lock._is_owned  # type: ignore[attr-defined] # noqa: SLF001
 
-    def _puts_off(self, step: Callable[[], object]) -> bool:
+    def puts_off(self, step: Callable[[], object]) -> bool:
         """Return whether this thread is in the midst of a step; `step` is taken after it, then."""
         if not self._is_mid_step():
             return False
@@ -161,7 +166,7 @@ class QueueState:
 
     def _abandon(self, ticket: Ticket, *, if_waiting: bool = False) -> bool:
         """Forget a waiter, and hand on the permit if it got one; return whether it was waiting."""
-        if self._puts_off(partial(self._abandon, ticket, if_waiting=if_waiting)):
+        if self.puts_off(partial(self._abandon, ticket, if_waiting=if_waiting)):
             return False
         with self._lock:
             was_waiting = ticket.fate == "waiting"

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from resilience._core.queue_lines import TIERS, CallTicket, new_lines
 
 if TYPE_CHECKING:
-    from resilience._core.queue_lines import Fate, Line, Ticket
+    from resilience._core.queue_lines import Line, Ticket
 
 __all__ = ["QueueMachine"]
 
@@ -182,7 +182,10 @@ class QueueMachine:
     def abandon(self, ticket: Ticket, now: float) -> list[Ticket]:
         """Forget a ticket whose owner has gone; a permit that it had been handed goes on."""
         if ticket.fate == "waiting":
-            self._remove(ticket, "refused")
+            ticket.fate = "refused"
+            self.lines[ticket.is_job][ticket.tier].remove(ticket)
+            self.waiting -= 1
+            self.waiting_jobs -= ticket.is_job
         elif ticket.fate == "granted":
             ticket.fate = "refused"
             self.taken -= 1
@@ -194,12 +197,16 @@ class QueueMachine:
         self.room = 0
         granted: list[Ticket] = []
         while self.can_grant:
-            ticket = self._best(now)
-            if ticket is None:
+            line = self._next_line(now)
+            if line is None:
                 break
-            self._remove(ticket, "granted")
+            ticket = line.take()
+            ticket.fate = "granted"
+            self.waiting -= 1
             self.taken += 1
-            self.busy_workers += ticket.is_job
+            if ticket.is_job:
+                self.waiting_jobs -= 1
+                self.busy_workers += 1
             granted.append(ticket)
         if not self.waiting:
             self.settle()
@@ -240,14 +247,8 @@ class QueueMachine:
         lines = [line for lines in self.lines.values() for line in lines if line]
         return min((line.oldest() for line in lines), default=None)
 
-    def _remove(self, ticket: Ticket, fate: Fate) -> None:
-        ticket.fate = fate
-        self.lines[ticket.is_job][ticket.tier].remove(ticket)
-        self.waiting -= 1
-        self.waiting_jobs -= ticket.is_job
-
-    def _best(self, now: float) -> Ticket | None:
-        """Return the waiter whose turn it is; jobs only while a worker is free for them."""
+    def _next_line(self, now: float) -> Line | None:
+        """Return the line whose head has its turn; jobs only while a worker is free for them."""
         lines = self.lines[False] if self.waiting > self.waiting_jobs else []
         if self.waiting_jobs and (self.busy_workers < self.limit or self.disabled):
             lines = lines + self.lines[True] if lines else self.lines[True]
@@ -258,7 +259,7 @@ class QueueMachine:
                 continue
             tier = self._tier_by_age(line, head, now) if self.aging else head.tier
             if tier < best_tier or (tier == best_tier and head.arrival < first):
-                best, best_tier, first = head, tier, head.arrival
+                best, best_tier, first = line, tier, head.arrival
         return best
 
     def _tier_by_age(self, line: Line, head: Ticket, now: float) -> int:

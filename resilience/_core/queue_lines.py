@@ -111,22 +111,35 @@ class Line:
         insort(self._returned, ticket)
         self.head = self._returned[0]
 
+    def take(self) -> Ticket:
+        """Take the first one out; only of a line that is not empty."""
+        if self._returned:
+            ticket = self._returned.pop(0)
+        else:
+            ticket = self._fresh.popleft()
+            if self._gaps:
+                self._close_gaps_in_front()
+        self._find_head()
+        return ticket
+
     def remove(self, ticket: Ticket) -> None:
         """Forget one that does not wait any more, as its fate says already."""
-        fresh = self._fresh
-        if ticket in self._returned:
+        if ticket is self.head:
+            self.take()
+        elif ticket in self._returned:
             self._returned.remove(ticket)
-        elif fresh[0] is ticket:
-            fresh.popleft()
-            while self._gaps and fresh[0].fate != "waiting":
-                fresh.popleft()
-                self._gaps -= 1
         else:
             self._gaps += 1
-            if self._gaps > len(fresh) // 2:
-                self._fresh = deque(each for each in fresh if each.fate == "waiting")
+            self._close_gaps_in_front()
+            if self._gaps > len(self._fresh) // 2:
+                self._fresh = deque(each for each in self._fresh if each.fate == "waiting")
                 self._gaps = 0
-        self._find_head()
+
+    def _close_gaps_in_front(self) -> None:
+        fresh = self._fresh
+        while self._gaps and fresh[0].fate != "waiting":
+            fresh.popleft()
+            self._gaps -= 1
 
     def _find_head(self) -> None:
         if self._returned:

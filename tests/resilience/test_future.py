@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import tracemalloc
-from concurrent.futures import Future, as_completed, wait
+from concurrent.futures import CancelledError, Future, InvalidStateError, as_completed, wait
 
 import pytest
 
+from resilience import prioritized
 from resilience._future import SubmittedFuture
 
 
@@ -78,4 +80,68 @@ def test_a_future_that_nobody_waits_for_is_small():
     ours, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert 600 * len(futures) > ours
+    assert 200 * len(futures) > ours
+
+
+@pytest.mark.parametrize("future", [SubmittedFuture(), Future(), prioritized(abs).submit(1)])
+def test_it_is_not_pickled(future):
+    """As those of the standard library, which have a lock; and its arguments may be secret."""
+    with pytest.raises(TypeError, match="cannot pickle"):
+        pickle.dumps(future)
+
+
+def test_who_stops_waiting_is_forgotten():
+    """A time-out leaves nothing behind, and the end comes to those who wait on."""
+    future = SubmittedFuture()
+    with pytest.raises(TimeoutError):
+        future.result(timeout=0)
+
+    assert [] == future.audience.gates
+    future.set_result("done")
+    assert "done" == future.result(timeout=0)
+
+
+def test_the_end_comes_once():
+    """A second result is refused, with and without an audience."""
+    for waits in (False, True):
+        future = SubmittedFuture()
+        if waits:
+            future.add_done_callback(lambda _: None)
+        future.set_result("done")
+        with pytest.raises(InvalidStateError):
+            future.set_exception(OSError())
+
+        assert ("done", True, False) == (future.result(), future.done(), future.cancel())
+
+
+def test_a_cancelled_one_wakes_those_who_wait():
+    """Whoever waits for its result or its exception hears of it, and it never runs."""
+    future, got = SubmittedFuture(), []
+
+    def ask():
+        with pytest.raises(CancelledError):
+            future.exception()
+        got.append("cancelled")
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while future.audience is None or not future.audience.gates:
+        pass
+
+    assert future.cancel()
+    thread.join()
+    assert (["cancelled"], False) == (got, future.set_running_or_notify_cancel())
+    with pytest.raises(CancelledError):
+        future.result()
+
+
+def test_it_is_told_once_wherever_somebody_begins_to_wait():
+    """An end and the beginning of a wait for several meet anywhere: told once, never missed."""
+    for _ in range(300):
+        future = SubmittedFuture()
+        thread = threading.Thread(target=future.set_result, args=("done",))
+        thread.start()
+        told = [*as_completed([future], timeout=30)]
+        thread.join()
+
+        assert [future] == told

@@ -362,14 +362,14 @@ def test_trap_10_a_garbage_collection_in_the_midst_of_a_step_is_no_second_step(r
     held = Held(run, queue)
     calls = [held.start(name) for name in ("running", "first", "second")]
     del stream, cycle
-    best = machine._best
+    best = machine._next_line
 
     def collecting(self, now):
         chosen = best(self, now)
         gc.collect()
         return chosen
 
-    monkeypatch.setattr(machine, "_best", collecting)
+    monkeypatch.setattr(machine, "_next_line", collecting)
     queue.resize(max_concurrent_requests=3)
 
     assert ["running", "first", "second"] == held.let_all_go(*calls)

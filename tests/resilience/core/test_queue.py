@@ -273,3 +273,28 @@ def test_who_waits_costs_little():
         machine.abandon(ticket, 0.0)
 
     assert (0, None) == (machine.waiting, machine.oldest())
+
+
+def test_many_who_go_away_cost_nothing_that_stays():
+    """The line forgets them, wherever they stood: behind one that waits for ever as well."""
+    machine = machine_of(size=30_000)
+    first = machine.wait(NORMAL, 0.0, "first", place=None)
+    line = machine.lines[False][NORMAL]
+    for number in range(20_000):
+        machine.abandon(machine.wait(NORMAL, 0.0, number, place=None), 0.0)
+
+    assert (1, 1, first) == (machine.waiting, len(line), line.head)
+    assert len(line._fresh) < 5
+
+
+def test_gaps_in_a_line_are_nobodys_turn():
+    """Whoever goes away from the midst is not met again, in whatever order they go."""
+    chance = random.Random(7)
+    for _ in range(50):
+        machine = machine_of(size=100)
+        tickets = [machine.wait(NORMAL, 0.0, number, place=None) for number in range(12)]
+        gone = chance.sample(range(12), k=chance.randint(0, 12))
+        for number in gone:
+            machine.abandon(tickets[number], 0.0)
+
+        assert [number for number in range(12) if number not in gone] == served(machine)
