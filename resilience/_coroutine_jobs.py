@@ -39,7 +39,7 @@ class CoroutineJob(Job):
         else:
             _LoopHandover(self).start(self._loop, self._context or Context())
 
-    def run(self) -> Job | None:
+    def run(self, me: object) -> Job | None:
         """Run the call in this thread, in a loop of its own; as that of a plain function."""
         context, place = self._context or Context(), self.place
         if self._state != "RUNNING" and not self.set_running_or_notify_cancel():

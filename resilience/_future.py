@@ -148,8 +148,7 @@ class SubmittedFuture(Future[T]):
                     self._state = "CANCELLED"
             if not is_pending:
                 return self.cancelled()
-            gates, audience.gates = audience.gates, []
-        self._tell(gates)
+        self._tell(audience)
         if self._leave_line():
             self.set_running_or_notify_cancel()  # tells those who wait for several futures
         return True
@@ -169,26 +168,18 @@ class SubmittedFuture(Future[T]):
             TimeoutError: it has not ended in time.
             CancelledError: it was cancelled.
         """
-        audience, gate = self._heard(), threading.Lock()
-        with audience.lock:
-            is_open = self.done()
-            if not is_open:
+        gates, gate = self._heard().gates, threading.Lock()
+        gate.acquire()
+        gates.append(gate)  # and look after that: who ends it opens the gates after that
+        if self._state not in _ENDED:
+            if timeout is None:
                 gate.acquire()
-                audience.gates.append(gate)
-        if not is_open:
-            seconds = -1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
-            if not gate.acquire(timeout=seconds) and not self._stops_waiting(gate):
-                raise TimeoutError
-        if self.cancelled():
+            elif not gate.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
+                gates.remove(gate)
+                if self._state not in _ENDED:
+                    raise TimeoutError
+        if self._state != "FINISHED":
             raise CancelledError
-
-    def _stops_waiting(self, gate: threading.Lock) -> bool:
-        """Forget a thread whose time is over; return whether the end came in the last moment."""
-        audience = self._heard()
-        with audience.lock:
-            if gate in audience.gates:
-                audience.gates.remove(gate)
-            return self.done()
 
     # -- for whoever runs the call -------------------------------------------------------------
 
@@ -223,14 +214,14 @@ class SubmittedFuture(Future[T]):
             self._state = "FINISHED"
             for waiter in audience.waiters:
                 (waiter.add_exception if exception else waiter.add_result)(self)
-            gates, audience.gates = audience.gates, []
-        self._tell(gates)
+        self._tell(audience)
 
-    def _tell(self, gates: list[threading.Lock]) -> None:
-        """Tell the audience of the end; no lock is held."""
-        for gate in gates:
+    def _tell(self, audience: _Audience) -> None:
+        """Tell of the end; no lock is held."""
+        for gate in tuple(audience.gates):
             gate.release()
-        self._invoke_callbacks()  # type: ignore[attr-defined]
+        if audience.callbacks:
+            self._invoke_callbacks()  # type: ignore[attr-defined]
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled, as the base class does by the lock that it has."""

@@ -111,9 +111,9 @@ class Job(SubmittedFuture[Any], JobTicket):
 
     # -- in a worker ---------------------------------------------------------------------------
 
-    def run(self) -> Job | None:
-        """Run the call in this thread; return the job that this thread may go on with."""
-        submitter, me = self.submitter, holder()
+    def run(self, me: object) -> Job | None:
+        """Run the call in this thread, which is `me`; return the job that it may go on with."""
+        submitter = self.submitter
         if self._state != "RUNNING" and not self.set_running_or_notify_cancel():
             return self.give_back(None, submitter.place)
         context = self._context or Context()
@@ -176,8 +176,9 @@ class Job(SubmittedFuture[Any], JobTicket):
 
 def _run_all(job: Job | None) -> None:
     """Run a job in this thread, and then those that it may go on with: no hop between."""
+    me = holder()
     while job is not None:
-        job = job.run()
+        job = job.run(me)
 
 
 class Handover:

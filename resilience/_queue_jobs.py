@@ -34,20 +34,28 @@ class QueueJobs(QueueState):
         machine = self._machine
         try:
             with self._lock:
-                now = _clock.now()
-                if machine.can_grant:
-                    self._grant_others(now)
-                if not machine.disabled:  # it may have been turned off since
-                    self._check_room(None, is_job=True)
-                machine.stand(job, current_priority() if tier is None else tier, now)
-                if machine.can_grant:
-                    self._grant_others(now, job)
-                    job.at_once = job.fate == "granted"
+                if machine.take_job(job):
+                    if job.place is self:
+                        job.follows()
+                else:
+                    self._line_up(job, tier)
         finally:
             if self._late:
                 self._catch_up()
         if job.at_once and not job.wake():
             self._abandon(job)
+
+    def _line_up(self, job: Job, tier: int | None) -> None:
+        """Let a job wait; the lock is held, and the caller catches up after it."""
+        machine, now = self._machine, _clock.now()
+        if machine.waiting >= machine.size and machine.can_grant:
+            self._grant_others(now)
+        if not machine.disabled:  # it may have been turned off since
+            self._check_room(None, is_job=True)
+        machine.stand(job, current_priority() if tier is None else tier, now)
+        if machine.can_grant:
+            self._grant_others(now, job)
+            job.at_once = job.fate == "granted"
 
     def forget_job(self, job: Job) -> bool:
         """Take a job that was cancelled out of the line; return whether it was there."""

@@ -105,6 +105,19 @@ class QueueMachine:
         """Whether as many wait as may."""
         return self.waiting >= self.size
 
+    def take_job(self, job: Ticket) -> bool:
+        """Give a new job a permit and a worker, if both are free and nobody waits for them."""
+        self.room = 0
+        if self.waiting or not self.takes_job:
+            self.settle()
+            return False
+        job.arrival, job.fate = next(self.arrivals), "granted"
+        job.at_once = True
+        self.taken += 1
+        self.busy_workers += 1
+        self.settle()
+        return True
+
     def take(self) -> int:
         """Take a free permit and return the number of the arrival; 0 unless it is `open`.
 
@@ -249,9 +262,14 @@ class QueueMachine:
 
     def _next_line(self, now: float) -> Line | None:
         """Return the line whose head has its turn; jobs only while a worker is free for them."""
-        lines = self.lines[False] if self.waiting > self.waiting_jobs else []
-        if self.waiting_jobs and (self.busy_workers < self.limit or self.disabled):
-            lines = lines + self.lines[True] if lines else self.lines[True]
+        calls = self.waiting > self.waiting_jobs
+        jobs = self.waiting_jobs > 0 and (self.busy_workers < self.limit or self.disabled)
+        if calls and jobs:
+            lines = self.lines[False] + self.lines[True]
+        elif calls or jobs:
+            lines = self.lines[jobs]
+        else:
+            return None
         best, best_tier, first = None, TIERS, 0
         for line in lines:
             head = line.head

@@ -113,13 +113,15 @@ class Line:
 
     def take(self) -> Ticket:
         """Take the first one out; only of a line that is not empty."""
+        fresh = self._fresh
         if self._returned:
             ticket = self._returned.pop(0)
-        else:
-            ticket = self._fresh.popleft()
-            if self._gaps:
-                self._close_gaps_in_front()
-        self._find_head()
+            self._find_head()
+            return ticket
+        ticket = fresh.popleft()
+        if self._gaps:
+            self._close_gaps_in_front()
+        self.head = fresh[0] if fresh else None
         return ticket
 
     def remove(self, ticket: Ticket) -> None:
