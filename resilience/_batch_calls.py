@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from resilience import _clock
 from resilience._batch_collector import Collector
-from resilience._batch_items import (
-    BareItem,
-    Item,
-    SubmittedItem,
-    TaskItem,
-    ThreadItem,
-    deadline_end,
-)
-from resilience._batch_key import Arguments, Options
+from resilience._batch_items import BareItem, Item, SubmittedItem, deadline_end
+from resilience._batch_key import Arguments
 from resilience._batch_run import Batch
-from resilience._batch_scene import RUNNING, runs_within
-from resilience._context import Priority, as_priority, check_deadline, deadlines, priority
+from resilience._batch_scene import runs_within
+from resilience._context import Priority, as_priority, check_deadline, deadlines
 from resilience._future import SubmittedFuture
 from resilience._waiters import LoopWaiter, ThreadWaiter, running_loop
 from resilience.errors import DeadlineExceededError
@@ -35,7 +27,8 @@ class Calls:
     Args:
         collector: Takes the items.
         arguments: Takes a call to pieces.
-        recorder: Records the calls that `submit` and `map` make, or None.
+        recorder: Records calls, or is None.
+        counts: Batches count the calls in them, which nobody outside does.
         takes_priority: Whether `priority=` is meant for the queue around the batches.
     """
 
@@ -45,10 +38,12 @@ class Calls:
         arguments: Arguments,
         recorder: Recorder | None,
         *,
+        counts: bool,
         takes_priority: bool,
     ) -> None:
         self.collector = collector
-        self._arguments = arguments
+        self.arguments = arguments
+        self.counts = counts
         self._recorder = recorder
         self._takes_priority = takes_priority
 
@@ -57,9 +52,10 @@ class Calls:
         collector = self.collector
         if deadlines.in_use:
             check_deadline(collector.name)
-        tier = self._tier(kwargs)
-        value, options = self._arguments.read(args, dict(kwargs))
-        item = SubmittedItem(collector).begin(value, options, tier, self._record(args, kwargs))
+        tier = self.tier_of(kwargs)
+        value, options = self.arguments.read(args, dict(kwargs))
+        item = SubmittedItem(value, options, collector)
+        item.within(tier).recorded(self._record(args, kwargs))
         future = item.future
         try:
             if runs_within(collector):
@@ -81,11 +77,11 @@ class Calls:
         else:
             batch.run_in_worker()  # this thread is the worker's, or the caller's
 
-    def _is_alone(self) -> bool:
+    def is_alone(self) -> bool:
         """Return whether a call in this context waits for no company."""
         return runs_within(self.collector) or self.collector.is_off
 
-    def _tier(self, kwargs: dict[str, Any]) -> Priority | None:
+    def tier_of(self, kwargs: dict[str, Any]) -> Priority | None:
         """Take `priority=` out of a call's arguments."""
         value = kwargs.pop("priority", None) if self._takes_priority else None
         return None if value is None else as_priority(value)
@@ -95,18 +91,35 @@ class Calls:
 
     def _items(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Item]:
         """Yield an item for each value of a `map`."""
-        tier = self._tier(kwargs)
-        before, values, after = self._arguments.split(args, kwargs)
+        tier = self.tier_of(kwargs)
+        before, values, after = self.arguments.split(args, kwargs)
         for value in values:
             args = (*before, value, *after)
-            _, options = self._arguments.read(args, dict(kwargs))
-            yield BareItem().begin(value, options, tier, self._record(args, kwargs))
+            _, options = self.arguments.read(args, dict(kwargs))
+            item = BareItem(value, options).within(tier)
+            yield item.recorded(self._record(args, kwargs))
 
-    def _alone(self) -> Batch:
+    def alone(self) -> Batch:
         """Return a batch that does not wait for company, and is not seen as one."""
         within = runs_within(self.collector)
         function = self.collector.bare if within else self.collector.function
         return Batch(self.collector, None, None, function=function)
+
+    def leave(self, item: Item, error: BaseException) -> None:
+        """Take note that a call ends with this error, which did not come from its batch."""
+        self.collector.abandon(item, error)
+        if item.is_counted and self._recorder is not None and not item.has_succeeded:
+            since = _clock.now() if item.batch is None else item.since
+            self._recorder.finish(None, since, error)
+
+    def fail(self, item: Item) -> Any:
+        """Raise the error that a call got from its batch."""
+        try:
+            return item.outcome()
+        except BaseException as error:
+            if item.is_counted and self._recorder is not None:
+                self._recorder.finish(None, item.since, error)
+            raise
 
     def _chunks(self, items: Iterable[Item]) -> Iterator[list[Item]]:
         size, left = self.collector.options.max_batch_size, iter(items)
@@ -128,44 +141,8 @@ class Calls:
         return DeadlineExceededError(text, name=name)
 
 
-def _within(tier: Priority | None) -> AbstractContextManager[object]:
-    return nullcontext() if tier is None else priority(tier)
-
-
 class SyncCalls(Calls):
     """For functions."""
-
-    def driver(self) -> Callable[..., Any]:
-        """Return the function of one item: it waits for company and gives the item's result."""
-        collector, read, running = self.collector, self._arguments.read, RUNNING.get
-        put, wait = collector.put, collector.wait
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if deadlines.in_use:
-                check_deadline(collector.name)
-            tier = self._tier(kwargs) if kwargs else None
-            value, options = read(args, kwargs)
-            if (deadlines.in_use or running()) and self._is_alone():
-                return at_once(value, options, tier)
-            item = ThreadItem().begin(value, options, tier)
-            try:
-                batch = put(item)
-                if batch is None:
-                    wait(item)
-                else:
-                    batch.run()
-            except BaseException as error:
-                collector.abandon(item, error)
-                raise
-            return item.outcome()
-
-        def at_once(value: Any, options: Options, tier: Priority | None) -> Any:
-            item = BareItem().begin(value, options, tier)
-            with _within(tier):
-                self._alone().serve([item])
-            return item.outcome()
-
-        return call
 
     def map(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Put all items in, flush them, and return their results in order."""
@@ -213,40 +190,6 @@ class SyncCalls(Calls):
 
 class AsyncCalls(Calls):
     """For coroutine functions; as `SyncCalls`, but for `await`."""
-
-    def driver(self) -> Callable[..., Any]:
-        """Return the coroutine function of one item; as `SyncCalls.driver`, but for `await`."""
-        collector, read, running = self.collector, self._arguments.read, RUNNING.get
-        put, name = collector.put, collector.name
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            if deadlines.in_use:
-                check_deadline(name)
-            tier = self._tier(kwargs) if kwargs else None
-            value, options = read(args, kwargs)
-            if (deadlines.in_use or running()) and self._is_alone():
-                return await at_once(value, options, tier)
-            item = TaskItem(loop=running_loop()).begin(value, options, tier)
-            try:
-                batch = put(item)
-                if batch is not None:
-                    batch.start()
-                if item.end is None:
-                    await item
-                else:
-                    await item.wait(name)
-            except BaseException as error:
-                collector.abandon(item, error)
-                raise
-            return item.returned if item.raised is None else item.outcome()
-
-        async def at_once(value: Any, options: Options, tier: Priority | None) -> Any:
-            item = BareItem().begin(value, options, tier)
-            with _within(tier):
-                await self._alone().serve_async([item])
-            return item.outcome()
-
-        return call
 
     async def map(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Put all items in, flush them, and return their results in order."""

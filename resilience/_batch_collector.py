@@ -12,12 +12,13 @@ import math
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 from resilience import _clock
 from resilience._batch_items import Item, ThreadItem
 from resilience._batch_run import Batch
-from resilience._batch_state import BatchState, LoopCall, LoopTimer
+from resilience._batch_state import BatchState
 from resilience._context import deadlines
 from resilience._core.batch import Flush
 from resilience._switches import disabled_features
@@ -40,35 +41,81 @@ class Collector(BatchState):
     def put(self, item: Item) -> Batch | None:
         """Let an item wait for company; return its batch if that is to be run now."""
         loop = running_loop() if self.is_async else None
-        key = item.options.key
         if loop is not None:
-            key = loop if key is None else (key, loop)
-        if deadlines.in_use and (features := disabled_features()):
-            key = (key, features)  # the batch does without these
+            return self.put_in_loop(item, loop)
+        key = item.options.key if not deadlines.in_use else self._key_of(item)
         while True:
             batch = self._open.get(key)
             if batch is None or batch.machine.flush is not None:
-                batch = self._renew(key, batch, loop)
+                batch = self._renew(key, batch, None)
             with self._lock:
-                machine = batch.machine
-                if machine.flush is not None:
+                if batch.machine.flush is not None:
                     continue
-                item.batch, now = batch, _clock.now()
-                count = machine.add(item, now)
-                is_full = count >= machine.size
+                item.since = now = _clock.now()
+                item.batch = batch
+                count = batch.machine.add(item, now)
                 if count == 1:
-                    self._waiting[batch] = None
-                is_urgent = item.end is not None and item.end - now < self.options.batch_timeout
-                runs_now = is_full or is_urgent or (deadlines.in_use and self.is_off)
-                if runs_now:
-                    flush: Flush = "size" if is_full else "time" if is_urgent else "explicit"
+                    self._opened(batch, item)
+                flush = self._reason(item, count)
+                if flush is not None:
                     self._take(batch, flush, now, item)
-            if runs_now:
+            if flush is not None:
                 self._taken(batch)
                 return batch
             if count == 1 and not item.has_thread:  # that one comes by itself
                 self._see_to(batch)
             return None
+
+    def put_in_loop(self, item: Item, loop: asyncio.AbstractEventLoop) -> Batch | None:
+        """As `put`, for a batch of the running loop.
+
+        Nobody but its loop puts something in, or looks at what is in it when it runs. So the lock
+        is taken where the batch is, which others may do as well, and not for each item.
+        """
+        key = item.options.key if not deadlines.in_use else self._key_of(item)
+        key = loop if key is None else (key, loop)
+        batch = self._open.get(key)
+        if batch is None or batch.machine.flush is not None:
+            batch = self._renew(key, batch, loop)
+        item.since = now = _clock.now()
+        item.batch = batch
+        count = batch.machine.add(item, now)
+        flush = self._reason(item, count)
+        if count == 1:
+            self._opened(batch, item)
+        if flush is not None:
+            return self._claim(batch, flush, item)
+        if count == 1:
+            self._timers.set(loop, batch.machine.due)
+        return None
+
+    def _key_of(self, item: Item) -> Any:
+        features = disabled_features()  # the batch does without these
+        return (item.options.key, features) if features else item.options.key
+
+    def _opened(self, batch: Batch, item: Item) -> None:
+        """Take note that a batch has got its first item."""
+        batch.context = item.context or copy_context()
+        with self._lock:
+            self._waiting.pop(batch, None)  # the last one that is due
+            self._waiting[batch] = None
+
+    def _reason(self, item: Item, count: int) -> Flush | None:
+        """Return why the batch of an item that has joined is to be run now, or None."""
+        if count >= self.options.max_batch_size:
+            return "size"
+        if item.end is not None and item.end - item.since < self.options.batch_timeout:
+            return "time"
+        return "explicit" if deadlines.in_use and self.is_off else None
+
+    def _claim(self, batch: Batch, flush: Flush, runner: Item | None) -> Batch | None:
+        """Take a batch, unless somebody else has done so; return it then."""
+        with self._lock:
+            if batch.is_taken:
+                return None
+            self._take(batch, flush, _clock.now(), runner)
+        self._taken(batch)
+        return batch
 
     def _renew(self, key: Any, old: Batch | None, loop: asyncio.AbstractEventLoop | None) -> Batch:
         """Return the batch of this key that collects."""
@@ -79,6 +126,42 @@ class Collector(BatchState):
             self.drop_closed_loops()
         return self._open.setdefault(key, Batch(self, key, loop))
 
+    # -- in time -----------------------------------------------------------------------------
+
+    def on_loop_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the batches of this loop that are due, and come back for the others."""
+        due, then = self._due_in(loop, _clock.now())
+        if then < math.inf:
+            self._timers.set(loop, then)
+        for batch in due:
+            if self._claim(batch, "time", None):
+                batch.start()
+
+    def _due_in(self, loop: asyncio.AbstractEventLoop, now: float) -> tuple[list[Batch], float]:
+        """Return the batches of a loop that are due, or empty, and when the next one will be."""
+        due, then = [], math.inf
+        with self._lock:
+            for batch in self._waiting:
+                machine = batch.machine
+                if batch.loop is not loop:
+                    continue
+                if not machine or machine.is_due(now):
+                    due.append(batch)
+                    continue
+                then = min(then, machine.due)
+                if not machine.was_led:  # those behind it have begun later
+                    break
+        return due, then
+
+    def settle(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel the timer of the running loop if nothing waits there any more."""
+        if loop in self._timers and not (self._waiting and self._waits_in(loop)):
+            self._timers.cancel(loop)
+
+    def _waits_in(self, loop: asyncio.AbstractEventLoop) -> bool:
+        with self._lock:
+            return any(batch.loop is loop for batch in self._waiting)
+
     def _see_to(self, batch: Batch) -> None:
         """See to it that somebody comes when the batch is due: its leader, or a timer."""
         with self._lock:
@@ -86,11 +169,7 @@ class Collector(BatchState):
             leader, due = batch.machine.oldest, batch.machine.due
         if is_over or leader is None:
             return
-        if batch.loop is not None:
-            seconds = max(0.0, due - _clock.now())
-            call = LoopCall(self, batch.loop, lambda: self._on_time(batch))
-            batch.timer = LoopTimer(_clock.call_later(batch.loop, seconds, call))
-        elif leader.has_thread:
+        if leader.has_thread:
             batch.wake_threads()
         else:
             try:
@@ -126,7 +205,9 @@ class Collector(BatchState):
         batch = item.batch
         assert batch is not None  # noqa: S101 - for the checker
         while True:
-            turnstile = batch.turnstile  # before the look: it is opened after an answer is there
+            turnstile = batch.turnstile
+            assert turnstile is not None  # noqa: S101 - for the checker
+            # before the look: it is opened after an answer is there
             if item.answered:
                 return
             end, now = item.end, _clock.now()
@@ -153,8 +234,12 @@ class Collector(BatchState):
             self._take(batch, "time", now, item)
             return now
 
-    def leave(self, item: Item) -> bool:
-        """Take note that the item's caller has gone; return whether it still waited."""
+    def leave(self, item: Item, *, is_own_step: bool = False) -> bool:
+        """Take note that the item's caller has gone; return whether it still waited.
+
+        An empty batch of a loop is dropped only in a step of that loop: anywhere else something
+        may just be on its way into it.
+        """
         item.gone = True
         batch = item.batch
         if batch is None or item.answered or self._is_mid_step():
@@ -162,20 +247,23 @@ class Collector(BatchState):
         with self._lock:
             waits = not batch.is_taken
             leads = waits and batch.machine.remove(item)
-            is_empty = waits and not batch.machine
-            if is_empty:
+            is_over = waits and not batch.machine and (batch.loop is None or is_own_step)
+            if is_over:
                 self._take(batch, "explicit", _clock.now(), None)
         if not waits:
             batch.left()
-        elif is_empty:
+        elif is_over:
             self._taken(batch)
+            if batch.loop is not None:
+                self.settle(batch.loop)
         elif leads and batch.loop is None:
             self._see_to(batch)
         return waits
 
     def abandon(self, item: Item, error: BaseException) -> None:
         """Leave in a hurry: what this caller was about to do for the others is done, or undone."""
-        self.leave(item)
+        # What is forgotten is closed at any point, in any thread.
+        self.leave(item, is_own_step=not isinstance(error, GeneratorExit))
         batch = item.batch
         if batch is not None and batch.is_taken and batch.runner is item:
             batch.end(error)
@@ -195,7 +283,7 @@ class Collector(BatchState):
         except BaseException as error:
             for batch in batches:
                 if batch.runner is batch:
-                    batch.end(error)
+                    batch.fail(error)
             raise
 
     def take(self, item: Item) -> Batch | None:

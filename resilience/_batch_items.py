@@ -21,21 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BareItem", "Item", "SubmittedItem", "TaskItem", "ThreadItem", "deadline_end"]
 
-_NO_SLOTS: tuple[str, ...] = ()
-_SLOTS = (
-    "answered",
-    "batch",
-    "context",
-    "end",
-    "gone",
-    "options",
-    "raised",
-    "record",
-    "returned",
-    "tier",
-    "value",
-)
-
 
 class Item:
     """One call in a batch; its subclasses differ in who waits for the answer.
@@ -43,56 +28,65 @@ class Item:
     Attributes:
         value: What becomes one of the list.
         options: The other arguments.
+        is_counted: Its batch counts it, if it succeeds; else whoever called does, or nobody.
+        since: The moment at which it joined its batch.
         tier: The `priority=` of the call, or None.
         end: The moment at which its deadline passes, or None.
-        context: The context in which it was called.
+        context: The context in which it was called; None where nothing in it is the batch's
+            business.
         batch: The batch that it is in, once it is in one.
         gone: Its caller does not wait any more.
         answered: It has its answer: what was `returned`, or `raised` for it.
     """
 
-    __slots__ = _NO_SLOTS  # a future's layout allows none here; each subclass has all of them
+    __slots__ = (
+        "answered",
+        "batch",
+        "context",
+        "end",
+        "gone",
+        "is_counted",
+        "options",
+        "raised",
+        "returned",
+        "since",
+        "tier",
+        "value",
+    )
 
     has_thread = False  # a thread waits that can run the batch when it is due
     is_submitted = False  # a future is to know when it can be cancelled no more
 
-    value: Any
-    options: Options
-    tier: Priority | None
-    end: float | None
-    context: Context
-    batch: Batch | None
-    gone: bool
-    answered: bool
-    returned: Any
-    raised: BaseException | None
-    record: OpenCall | None
-
-    def begin(
-        self,
-        value: Any,
-        options: Options,
-        tier: Priority | None,
-        record: OpenCall | None = None,
-    ) -> Self:
-        """Take note of the call; to be done first."""
+    def __init__(self, value: Any, options: Options, *, is_counted: bool = False) -> None:
         self.value = value
         self.options = options
+        self.is_counted = is_counted
+        self.since = 0.0
+        self.tier: Priority | None = None
+        self.end: float | None = None
+        self.context: Context | None = None
+        self.batch: Batch | None = None
+        self.gone = self.answered = False
+        self.returned: Any = None
+        self.raised: BaseException | None = None
+
+    def within(self, tier: Priority | None) -> Self:
+        """Take note of what surrounds the call."""
         self.tier = tier
         self.end = deadline_end() if deadlines.in_use else None
-        self.context = copy_context() if record is None else record.context
-        self.batch = self.raised = self.returned = None
-        self.gone = self.answered = False
-        self.record = record
+        self.context = copy_context()
         return self
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether it has a result."""
+        return self.answered and self.raised is None
 
     def answer(self, returned: Any, raised: BaseException | None = None) -> None:
         """Hand over the result or the error; the first answer counts, and each one wakes."""
         if not self.answered:
             self.returned, self.raised = returned, raised
             self.answered = True
-            if self.record is not None:
-                self.record.finish(raised)
         self.wake()
 
     def wake(self) -> None:
@@ -120,40 +114,36 @@ def deadline_end() -> float | None:
     return None if left is None else _clock.now() + left
 
 
-class BareItem(Item):
-    """One of several calls of one caller, who waits for the batches."""
-
-    __slots__ = _SLOTS
-
-
 class ThreadItem(Item):
     """The call of a thread, which waits and may run the batch."""
 
-    __slots__ = _SLOTS
+    __slots__ = ()
 
     has_thread = True
 
 
-class TaskItem(Item, asyncio.Future[None]):
-    """The call of a task, which awaits it as a future; its batch runs in the same loop.
+class TaskItem(Item):
+    """The call of a task, which awaits its future; its batch runs in the same loop.
 
     The future itself always ends well: an error that nobody fetches is nobody's.
     """
 
-    __slots__ = _SLOTS
+    __slots__ = ("future",)
+
+    future: asyncio.Future[None]
 
     def answer(self, returned: Any, raised: BaseException | None = None) -> None:
-        """Hand over the result or the error, and wake the task."""
-        if not self.answered:
+        """Hand over the result or the error, and wake the task, unless it was cancelled."""
+        if not self.answered and not self.future.cancelled():
             self.returned, self.raised = returned, raised
             self.answered = True
-        self.wake()
+            self.wake()
 
     def wake(self) -> None:
         """Wake the task."""
         try:
-            if not self.done():
-                self.set_result(None)
+            if not self.future.done():
+                self.future.set_result(None)
         except RuntimeError:  # the loop is closed: nobody will ever resume the task
             self.gone = True
 
@@ -167,21 +157,46 @@ class TaskItem(Item, asyncio.Future[None]):
         loop = asyncio.get_running_loop()
         timer = _clock.call_later(loop, max(0.0, self.end - _clock.now()), self.wake)
         try:
-            await self
+            await self.future
         finally:
             timer.cancel()
         if not self.answered:
             raise self.too_late(name)
 
 
-class SubmittedItem(Item):
+class BareItem(Item):
+    """One of several calls of one caller, who waits for the batches."""
+
+    __slots__ = ("record",)
+
+    record: OpenCall | None
+
+    def recorded(self, record: OpenCall | None) -> Self:
+        """Take note of the record of its own that the call has, and of the context within that."""
+        self.record = record
+        if record is not None:
+            self.context = record.context
+        return self
+
+    def answer(self, returned: Any, raised: BaseException | None = None) -> None:
+        """Hand over the result or the error, and finish the record."""
+        if not self.answered:
+            self.returned, self.raised = returned, raised
+            self.answered = True
+            if self.record is not None:
+                self.record.finish(raised)
+        self.wake()
+
+
+class SubmittedItem(BareItem):
     """A submitted call: nobody waits here, and a future gets the answer."""
 
-    __slots__ = (*_SLOTS, "_collector", "future")
+    __slots__ = ("_collector", "future")
 
     is_submitted = True
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, value: Any, options: Options, collector: Collector) -> None:
+        super().__init__(value, options)
         self._collector = collector
         self.future: SubmittedFuture[Any] = SubmittedFuture()
         self.future.waiting = self

@@ -32,6 +32,8 @@ class Options(NamedTuple):
     key: Any
 
 
+Reader = Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, Options]]
+
 _NO_OPTIONS = Options((), (), {}, None)
 
 
@@ -58,6 +60,15 @@ class Arguments:
             if each.kind in _NAMED and each.default is not Parameter.empty
         }
         self.takes_priority = "priority" in (each.name for each in parameters)
+
+    @property
+    def for_most_calls(self) -> tuple[Reader, int, Options | None]:
+        """What reads them, how many positional arguments they have, and all the same options.
+
+        `read` raises nothing for such a call.
+        """
+        count = self._skipped + 1 if self._key is None else 0
+        return self.read, count, None if self._skipped else _NO_OPTIONS
 
     def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Options]:
         """Return the item and the rest; runs the user's `key` and the `__hash__` of arguments.

@@ -6,10 +6,11 @@ import atexit
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from resilience._batch_calls import AsyncCalls, SyncCalls
 from resilience._batch_collector import Collector
+from resilience._batch_drivers import drive_async, drive_sync
 from resilience._batch_key import Arguments
 from resilience._batch_options import BatchOptions
 from resilience._coroutine_jobs import CoroutineJob
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchLayer"]
 
+C = TypeVar("C", SyncCalls, AsyncCalls)
+
 _NO_LIMIT = 2**62  # of batches that wait for one of `max_concurrent_batches`
 
 _collectors: weakref.WeakSet[Collector] = weakref.WeakSet()
@@ -44,6 +47,7 @@ class BatchLayer(BaseLayer):
     """
 
     kind = "batched"
+    records = True
 
     batcher: Batcher
     calls: SyncCalls | AsyncCalls
@@ -59,35 +63,40 @@ class BatchLayer(BaseLayer):
 
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return a function of one item; `inner` gets lists."""
-        self.calls = SyncCalls(*self._parts(inner, site), takes_priority=self._takes_priority)
-        return self.calls.driver()
+        self.calls = self._calls(SyncCalls, inner, site)
+        return drive_sync(self.calls, site)
 
     def asynchronous(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return a coroutine function of one item; `inner` gets lists."""
-        self.calls = AsyncCalls(*self._parts(inner, site), takes_priority=self._takes_priority)
-        return self.calls.driver()
+        self.calls = self._calls(AsyncCalls, inner, site)
+        return drive_async(self.calls, site)
 
-    def _parts(
-        self, inner: Callable[..., Any], site: Site
-    ) -> tuple[Collector, Arguments, Recorder | None]:
+    def _calls(self, kind: type[C], inner: Callable[..., Any], site: Site) -> C:
         if site.streams:
             rule = "must return a list with a result for each item, which a generator does not"
             fail("function", rule, site.function)
         arguments = Arguments(site.function, self.options.key)
         limited = self._limited(inner, site)
         queues = "prioritized" in site.inside or limited is not inner
-        self._takes_priority = queues and not arguments.takes_priority
         self._within = site.outside
         statistics = site.statistics
+        recorder = None if statistics is None else Recorder(site, statistics)
         collector = Collector(
             site.name,
             self.options,
             (limited, inner),
             is_async=site.is_async,
             statistics=statistics,
+            recorder=recorder,
         )
         _collectors.add(collector)
-        return collector, arguments, None if statistics is None else Recorder(site, statistics)
+        return kind(
+            collector,
+            arguments,
+            recorder,
+            counts=recorder is not None and not site.outside,
+            takes_priority=queues and not arguments.takes_priority,
+        )
 
     def _limited(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return `inner` under a permit, where few batches may run at once."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from resilience._context import Priority, act_for, priorities_in
+from resilience._context import Priority, act_for, priority_in
 from resilience._request_id import forget_request_id
 from resilience.telemetry.events import BatchFlushed, is_wanted, publish
 from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_tracing
 
 if TYPE_CHECKING:
+    from contextvars import Context
+
     from resilience._batch_collector import Collector
     from resilience._batch_items import Item
-    from resilience._core.batch import BatchMachine
+    from resilience._core.batch import BatchMachine, Flush
     from resilience.telemetry._otel import CallSpan
 
-__all__ = ["RUNNING", "runs_within", "scene"]
+__all__ = ["RUNNING", "Scene", "runs_within"]
 
 
 class Running:
@@ -43,45 +43,63 @@ def runs_within(collector: Collector) -> bool:
     )
 
 
-@contextmanager
-def scene(
-    collector: Collector, machine: BatchMachine, items: list[Item]
-) -> Generator[list[Exception]]:
-    """Set up the context for a run; give the list that takes what the function raises."""
-    act_for(_most_urgent(items), _latest_end(items))
-    forget_request_id()
-    running = Running(collector)
-    # All items': what waits for one of them must not be waited for by the batch.
-    outer = {each: None for item in items for each in item.context.get(RUNNING, ())}
-    RUNNING.set((*outer, running))
-    failed: list[Exception] = []
-    error: BaseException | None = None
-    span = None
-    try:
-        if collector.is_observed and is_tracing():
-            span = _begin_span(collector.name, machine, items)
+class Scene:
+    """The context of a run, in which it is entered; `failed` takes what the function raises."""
+
+    __slots__ = ("_collector", "_items", "_machine", "_running", "_span", "failed")
+
+    def __init__(self, collector: Collector, machine: BatchMachine, items: list[Item]) -> None:
+        self._collector = collector
+        self._machine = machine
+        self._items = items
+        self._running = Running(collector)
+        self._span: CallSpan | None = None
+        self.failed: list[Exception] = []
+
+    def __enter__(self) -> Self:
+        contexts = [item.context for item in self._items if item.context is not None]
+        outer: dict[Running, None] = {}
+        if contexts:
+            _act_for(self._items)
+            # All items': what waits for one of them must not be waited for by the batch.
+            outer = {each: None for context in contexts for each in context.get(RUNNING, ())}
+        else:
+            act_for(None, None)
+        forget_request_id()
+        RUNNING.set((*outer, self._running))
+        try:
+            self._tell(contexts)
+        except BaseException as error:
+            self._leave(error)
+            raise
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        self._leave(error or (self.failed[0] if self.failed else None))
+
+    def _tell(self, contexts: list[Context]) -> None:
+        """Begin a span, and publish that the batch runs."""
+        if self._collector.is_observed and is_tracing():
+            name, machine, size = self._collector.name, self._machine, len(self._items)
+            self._span = _begin_span(name, machine.flush, size, contexts)
         if is_wanted(BatchFlushed):
-            _publish(collector, machine, len(items))
-        yield failed
-        error = failed[0] if failed else None
-    except BaseException as caught:
-        error = caught
-        raise
-    finally:
-        running.is_over = True
-        if span is not None:
-            span.end(error)
-        del error  # its traceback holds this frame
-        failed.clear()
+            _publish(self._collector, self._machine, len(self._items))
+
+    def _leave(self, error: BaseException | None) -> None:
+        self._running.is_over = True
+        if self._span is not None:
+            self._span.end(error)
+        self.failed.clear()  # the tracebacks hold this frame
 
 
-def _begin_span(name: str, machine: BatchMachine, items: list[Item]) -> CallSpan | None:
+def _begin_span(
+    name: str, flush: Flush | None, size: int, linked: list[Context]
+) -> CallSpan | None:
     attributes = {
         "resilience.name": name,
-        "resilience.flush": machine.flush,
-        "resilience.batch.size": len(items),
+        "resilience.flush": flush,
+        "resilience.batch.size": size,
     }
-    linked = [item.context for item in items]
     return begin_span(SpanDescription(name=f"batch {name}", attributes=attributes, linked=linked))
 
 
@@ -96,16 +114,13 @@ def _publish(collector: Collector, machine: BatchMachine, size: int) -> None:
     publish(flushed)
 
 
-def _most_urgent(items: list[Item]) -> Priority | None:
-    around = priorities_in(item.context for item in items)
-    tiers = {
-        each if item.tier is None else item.tier for item, each in zip(items, around, strict=True)
-    }
-    if tiers == {None}:
-        return None
-    return min(Priority.NORMAL if tier is None else tier for tier in tiers)
-
-
-def _latest_end(items: list[Item]) -> float | None:
+def _act_for(items: list[Item]) -> None:
+    """Go on with the most urgent priority and the latest deadline; with none, if one has none."""
+    tiers = {_tier_of(item) for item in items}
     ends = [item.end for item in items if item.end is not None]
-    return max(ends) if len(ends) == len(items) else None
+    tier = None if tiers == {None} else min(Priority.NORMAL if t is None else t for t in tiers)
+    act_for(tier, max(ends) if len(ends) == len(items) else None)
+
+
+def _tier_of(item: Item) -> Priority | None:
+    return priority_in(item.context) if item.tier is None and item.context else item.tier

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from resilience import _clock, _fork
+from resilience._batch_loops import LoopTimers
 from resilience._batch_options import BatchOptions
 from resilience._core.batch import Flush
 from resilience._switches import Switch
@@ -16,15 +17,17 @@ from resilience._waiters import Waiter, running_loop
 from resilience._workers import Run, Workers
 
 if TYPE_CHECKING:
+    from resilience._batch_items import Item
     from resilience._batch_run import Batch
+    from resilience.telemetry.calls import Recorder
     from resilience.telemetry.statistics import CallStatistics
 
-__all__ = ["BatchState", "LoopCall", "LoopTimer"]
+__all__ = ["BatchState"]
 
 Function = Callable[..., Any]
 
 
-class BatchState:
+class BatchState(ABC):
     """The batches of one function, the lock, and what a batch calls.
 
     A key is the user's object, and its `__hash__` and `__eq__` may do anything: so the batches by
@@ -46,18 +49,21 @@ class BatchState:
         *,
         is_async: bool,
         statistics: CallStatistics | None,
+        recorder: Recorder | None,
     ) -> None:
         self.name = name
         self.options = options
         self.function, self.bare = functions
         self.is_async = is_async
         self._statistics = statistics
+        self._recorder = recorder
         self.switch = Switch("batched")
         if not options.enable_batching:
             self.switch.disable()
         self._open: dict[Any, Batch] = {}
         self._waiting: dict[Batch, None] = {}
         self._running: set[Batch] = set()
+        self._timers = LoopTimers(self, self.on_loop_time)
         self._last_loop: Callable[[], object] = lambda: None
         self._workers = Workers(name)
         self._new_lock()
@@ -76,6 +82,7 @@ class BatchState:
         self._running = {each for each in self._running if loop and each.loop is loop}
         self._waiting = {each: None for each in self._waiting if loop and each.loop is loop}
         self._open = {each.key: each for each in self._waiting}
+        self._timers.keep_only(loop)
 
     @property
     def is_observed(self) -> bool:
@@ -87,6 +94,13 @@ class BatchState:
         """How many items wait for company."""
         with self._lock:
             return sum(len(batch.machine) for batch in self._waiting)
+
+    def count(self, items: list[Item]) -> None:
+        """Count the calls that have just succeeded, but for those that others record."""
+        if self._recorder is not None:
+            began = [item.since for item in items if item.is_counted and item.has_succeeded]
+            if began:
+                self._recorder.succeeded(began)
 
     def start_worker(self, run: Run) -> None:
         """Run this in a worker thread."""
@@ -119,18 +133,22 @@ class BatchState:
         """Forget a batch that has been taken, after the lock was let go."""
         self._forget(batch)
         timer, batch.timer = batch.timer, None
-        # The timer of a loop is cancelled in its thread; elsewhere it finds nothing to do.
-        if timer is not None and (batch.loop is None or batch.loop is running_loop()):
+        if timer is not None:
             timer.cancel()
 
     def _forget(self, batch: Batch) -> None:
         if self._open.get(batch.key) is batch:
             self._open.pop(batch.key, None)
 
+    @abstractmethod
+    def on_loop_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the batches of this loop that are due, and come back for the others."""
+
     def drop_closed_loops(self) -> None:
         """Give up what waits in loops that were closed: nobody will ever run it."""
         if self._is_mid_step():  # the garbage collector's: the next loop that comes does it
             return
+        self._timers.drop_closed()
         with self._lock:
             batches = [*self._waiting, *self._running]
             gone = [each for each in batches if each.loop is not None and each.loop.is_closed()]
@@ -139,41 +157,3 @@ class BatchState:
                     self._take(batch, "explicit", _clock.now(), None)
         for batch in gone:
             batch.end(asyncio.CancelledError())
-
-
-class LoopCall:
-    """A call that a loop is going to make for a batch.
-
-    A loop that is closed drops its calls: who waits there hears of it by the end of this object.
-    """
-
-    __slots__ = ("_call", "_loop", "_state")
-
-    def __init__(
-        self, state: BatchState, loop: asyncio.AbstractEventLoop, call: Callable[[], object]
-    ) -> None:
-        self._state = state
-        self._loop = loop
-        self._call = call
-
-    def __call__(self) -> None:
-        self._call()
-
-    def __del__(self) -> None:
-        if self._loop.is_closed():
-            self._state.drop_closed_loops()
-
-
-class LoopTimer:
-    """A timer of a loop, which is not kept alive: the loop does that until it is closed."""
-
-    __slots__ = ("_handle",)
-
-    def __init__(self, handle: _clock.Handle) -> None:
-        self._handle = weakref.ref(handle)
-
-    def cancel(self) -> None:
-        """Make sure that it does not run any more; only in the loop's own thread."""
-        handle = self._handle()
-        if handle is not None:
-            handle.cancel()

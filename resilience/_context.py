@@ -7,7 +7,6 @@ threads of `submit()`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from contextvars import Context, ContextVar
 from enum import IntEnum
 from types import TracebackType
@@ -29,6 +28,7 @@ __all__ = [
     "lend_permit",
     "permit_reserved",
     "place_kept",
+    "priorities",
     "priority",
 ]
 
@@ -43,6 +43,21 @@ class Priority(IntEnum):
     NORMAL = 1
     LOW = 2
 
+
+class _Use:
+    """Whether something that surrounds a call was ever used.
+
+    Programs that never did so pay an attribute at each layer, not a look-up.
+    """
+
+    __slots__ = ("in_use",)
+
+    def __init__(self) -> None:
+        self.in_use = False
+
+
+deadlines = _Use()  # a deadline was set, a feature turned off or an end of a call listened to
+priorities = _Use()  # there was a `with priority(...)`
 
 _TIERS = {key: tier for tier in Priority for key in (tier.name, tier.value)}
 _PRIORITY: ContextVar[Held[Priority] | None] = ContextVar("resilience.priority", default=None)
@@ -162,6 +177,7 @@ class priority(Scope[Priority]):  # noqa: N801 - used as `with priority(HIGH):`,
         self._tier = as_priority(value)
 
     def _value(self) -> Priority:
+        priorities.in_use = True
         return self._tier
 
 
@@ -180,10 +196,10 @@ def current_priority() -> Priority:
     return Priority.NORMAL if held is None else held.value
 
 
-def priorities_in(contexts: Iterable[Context]) -> list[Priority | None]:
-    """Return the priority that a `with priority(...)` gives in each of them, or None."""
-    held = [context.get(_PRIORITY) for context in contexts]
-    return [None if each is None else each.value for each in held]
+def priority_in(context: Context) -> Priority | None:
+    """Return the priority that a `with priority(...)` gives in this context, or None."""
+    held = context.get(_PRIORITY)
+    return None if held is None else held.value
 
 
 def act_for(tier: Priority | None, end: float | None) -> None:
@@ -194,21 +210,6 @@ def act_for(tier: Priority | None, end: float | None) -> None:
     _PRIORITY.set(None if tier is None else Held(tier, None, None))
     _DEADLINE.set(None if end is None else Held(end, None, None))
     _PLACES.set(())
-
-
-class _Use:
-    """Whether a deadline was ever set, a feature turned off or an end of a call listened to.
-
-    Programs that never did so pay an attribute at each layer, not a look-up.
-    """
-
-    __slots__ = ("in_use",)
-
-    def __init__(self) -> None:
-        self.in_use = False
-
-
-deadlines = _Use()
 
 
 class deadline(Scope[float]):  # noqa: N801 - used as `with deadline(10):`, like a function

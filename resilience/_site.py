@@ -97,6 +97,11 @@ class Layer(Protocol):
         """Whether the user wants calls to be counted."""
         ...
 
+    @property
+    def records(self) -> bool:
+        """Whether it records the calls itself where it is the outermost one."""
+        ...
+
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return `inner` with this layer around it."""
         ...
@@ -139,6 +144,7 @@ class BaseLayer:
 
     name: str | None = None
     metrics_enabled: bool = True
+    records: bool = False
 
     def innermost(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""

@@ -216,7 +216,7 @@ def compose(site: Site, layers: tuple[Layer, ...]) -> Callable[..., Any]:
         layer = layers[index]
         here = replace(site, outside=_kinds(layers[:index]), inside=_kinds(layers[index + 1 :]))
         call = (layer.asynchronous if site.is_async else layer.sync)(call, here)
-    if site.statistics is not None:
+    if site.statistics is not None and not layers[0].records:
         call = (observe_async if site.is_async else observe_sync)(call, site, site.statistics)
     if site.streams:
         call = (async_generator if site.is_async else generator)(call)

@@ -24,9 +24,10 @@ class BatchMachine:
         oldest: The item that leads: the batch is due when its time is up; None without one.
         flush: Why the batch was taken; None as long as it takes items.
         waited: Seconds that its oldest item had waited by then.
+        was_led: Another item led before, so that it may be due later than what began after it.
     """
 
-    __slots__ = ("_arrivals", "_since", "_timeout", "flush", "oldest", "size", "waited")
+    __slots__ = ("_arrivals", "_since", "_timeout", "flush", "oldest", "size", "waited", "was_led")
 
     def __init__(self, size: int, timeout: float) -> None:
         self.size = size
@@ -36,6 +37,7 @@ class BatchMachine:
         self.oldest: Any = None
         self.flush: Flush | None = None
         self.waited = 0.0
+        self.was_led = False
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -71,6 +73,7 @@ class BatchMachine:
         if led:  # first, as it may be interrupted after that: somebody leads in any case
             others = islice(self._arrivals.items(), 1, None)
             self.oldest, self._since = next(others, (None, math.inf))
+            self.was_led = True
         self._arrivals.pop(item, None)
         return led
 

@@ -33,10 +33,15 @@ if TYPE_CHECKING:
     from resilience._site import Site
     from resilience._streams import Opened
 
-__all__ = ["OpenCall", "Recorder", "observe_async", "observe_sync"]
+__all__ = ["OpenCall", "Recorder", "is_watched", "observe_async", "observe_sync"]
 
 _API = "opentelemetry"  # a program that has set up an SDK has imported it
 _AWAITABLES: frozenset[Any] = frozenset({CoroutineType, asyncio.Future, asyncio.Task})
+
+
+def is_watched() -> bool:
+    """Return whether OpenTelemetry may want to see each call by itself."""
+    return _API in modules
 
 
 @lru_cache(maxsize=1_024)
@@ -106,6 +111,14 @@ class Recorder:
             )
         if observed is not None:
             observed.end(error, seconds, measures=measures)
+
+    def succeeded(self, began: list[float]) -> None:
+        """Take note of calls that began at these moments and have just succeeded, without spans."""
+        if CallFinished.listeners:
+            for started in began:
+                self.finish(None, started, None)
+        else:
+            self._statistics.succeeded_since(began)
 
     def _attributes_of(self, error: BaseException) -> dict[str, str]:
         attributes = {"resilience.name": self._site.name, "resilience.outcome": outcome_of(error)}

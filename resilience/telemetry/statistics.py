@@ -115,6 +115,15 @@ class CallStatistics:
         if len(self.pending) >= FOLD_AT:
             self.fold()
 
+    def succeeded_since(self, began: list[float]) -> None:
+        """Count calls that began at these moments and return now; the switch is on."""
+        now = _clock.now()
+        if now >= self.due:
+            self.turn(now)
+        self.pending.extend([now - since for since in began])
+        if len(self.pending) >= FOLD_AT:
+            self.fold()
+
     def fold(self) -> None:
         """Move the latencies that wait into the histogram; who appends the last one calls it."""
         with self._lock:

@@ -99,7 +99,7 @@ def test_ctrl_c_in_the_caller_who_runs_a_batch(action):
 
     assert [1, 2] == sorted(neighbours.end())
     assert {1, 2, MissingResultError} == outcomes
-    assert {"Batch.run", "Batch.serve", "Batch._begin", "scene", "Batch.end"} <= places
+    assert {"Batch.run", "BatchWork.serve", "Batch._begin", "Scene.__enter__", "Batch.end"} <= places
 
 
 def test_ctrl_c_in_a_caller_who_waits():
