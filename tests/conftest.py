@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from resilience import _batch_drivers
+from resilience._context import deadlines, priorities
 from tests.support.leaks import (  # noqa: F401 - hooks of pytest
     pytest_configure,
     pytest_runtest_makereport,
@@ -30,6 +32,16 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     flavour = request.param()
     yield flavour
     flavour.close()
+
+
+@pytest.fixture(params=["short way", "any way"])
+def _ways_into_a_batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test twice: as if nothing had been used before and nobody watched, and otherwise."""
+    is_short = request.param == "short way"
+    monkeypatch.setattr(_batch_drivers, "is_watched", lambda: not is_short)
+    if is_short:
+        monkeypatch.setattr(deadlines, "in_use", False)
+        monkeypatch.setattr(priorities, "in_use", False)
 
 
 def pytest_collection_finish() -> None:

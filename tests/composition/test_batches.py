@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from resilience import batched, retry
 from resilience.testing import FakeClock
+
+pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
 
 
 def embedder(run, *, fails=(), decorate=lambda function: function, **settings):

@@ -14,6 +14,8 @@ import pytest
 from resilience import MissingResultError, batched
 from resilience._batcher import Batcher
 
+pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
+
 
 @pytest.fixture(autouse=True)
 def _switch_often():

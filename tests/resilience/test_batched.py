@@ -9,6 +9,8 @@ from resilience.telemetry import BatchFlushed
 from resilience.testing import FakeClock, capture_events
 from tests.support.batches import Recorded
 
+pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
+
 # -- when ------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,8 @@ from resilience._switches import disabled
 from resilience.testing import FakeClock
 from tests.support.batches import Recorded
 
+pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
+
 tenant = ContextVar("tenant", default="none")
 
 

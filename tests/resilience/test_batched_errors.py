@@ -23,6 +23,8 @@ from resilience._batch_results import failures
 from resilience.testing import capture_events, no_waiting
 from tests.support.faults import HttpError
 
+pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
+
 
 def errors_of(run, fetch, values):
     """What calls with these values raised, or None, in the order of the values."""

@@ -17,6 +17,8 @@ from resilience.testing import FakeClock
 from tests.support.interrupts import interrupted_everywhere
 from tests.support.queues import asleep
 
+pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
+
 
 class Neighbours:
     """Calls in threads of their own, and what came of each."""
@@ -99,7 +101,13 @@ def test_ctrl_c_in_the_caller_who_runs_a_batch(action):
 
     assert [1, 2] == sorted(neighbours.end())
     assert {1, 2, MissingResultError} == outcomes
-    assert {"Batch.run", "BatchWork.serve", "Batch._begin", "Scene.__enter__", "Batch.end"} <= places
+    assert {
+        "Batch.run",
+        "BatchWork.serve",
+        "Batch._begin",
+        "Scene.__enter__",
+        "Batch.end",
+    } <= places
 
 
 def test_ctrl_c_in_a_caller_who_waits():

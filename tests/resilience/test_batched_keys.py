@@ -13,6 +13,8 @@ from resilience._batch_key import frozen
 from resilience.testing import FakeClock
 from tests.support.batches import Recorded
 
+pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
+
 
 def together(fetch, *calls):
     """Whether all these calls of a `Recorded` end in one batch."""

@@ -9,6 +9,8 @@ import pytest
 
 from resilience import batched
 
+pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
+
 
 class Result:
     """One that can be watched."""
