@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import sys
 import threading
 import time
@@ -71,6 +72,12 @@ class Untraced:
         sys.settrace(self.tracer)
 
 
+def unturned(fetch):
+    """The function, whose statistics begin no interval: what comes with time comes at no place."""
+    fetch.batcher._layer.calls.collector._statistics.due = math.inf
+    return fetch
+
+
 def idle(fetch):
     """Whether nothing of any batch is left, but for one that is empty and waits for its first."""
     collector = fetch.batcher._layer.calls.collector
@@ -81,7 +88,7 @@ def idle(fetch):
 @pytest.mark.parametrize("action", ["fill", "flush"])
 def test_ctrl_c_in_the_caller_who_runs_a_batch(action):
     """Wherever it comes, each neighbour gets its result, or learns that there is none."""
-    fetch = batched(max_batch_size=3, batch_timeout=3600)(lambda items: items)
+    fetch = unturned(batched(max_batch_size=3, batch_timeout=3600)(lambda items: items))
     places, outcomes, neighbours = set(), set(), None
 
     def body():
@@ -112,7 +119,7 @@ def test_ctrl_c_in_the_caller_who_runs_a_batch(action):
 
 def test_ctrl_c_in_a_caller_who_waits():
     """Whoever leads and is interrupted hands over to the next, who gets its result."""
-    fetch = batched(max_batch_size=8, batch_timeout=3600)(lambda items: items)
+    fetch = unturned(batched(max_batch_size=8, batch_timeout=3600)(lambda items: items))
     places, neighbours, flusher = set(), None, None
 
     def flush():
@@ -143,7 +150,7 @@ def test_ctrl_c_in_a_caller_who_waits():
 
 def test_ctrl_c_in_a_caller_whose_time_is_up():
     """The one who runs what is due leaves nothing behind."""
-    fetch = batched(batch_timeout=0)(lambda items: items)
+    fetch = unturned(batched(batch_timeout=0)(lambda items: items))
     for place in interrupted_everywhere(lambda: fetch(1)):
         assert idle(fetch), place
 
