@@ -193,7 +193,12 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
             check_deadline(name)
             if is_off("circuit_breaker"):
                 return inner(*args, **kwargs)
-        permit = machine.permit if machine.closed else breaker.admit()
+        if machine.closed:
+            permit = machine.permit
+        elif seconds := breaker.open_for():
+            raise breaker.refusal(seconds)
+        else:
+            permit = breaker.admit()
         started = _clock.now() if timed else None
         elsewhere = leases and counts_elsewhere(kwargs)
         try:
@@ -231,7 +236,12 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
             check_deadline(name)
             if is_off("circuit_breaker"):
                 return await inner(*args, **kwargs)
-        permit = machine.permit if machine.closed else breaker.admit()
+        if machine.closed:
+            permit = machine.permit
+        elif seconds := breaker.open_for():
+            raise breaker.refusal(seconds)
+        else:
+            permit = breaker.admit()
         started = _clock.now() if timed else None
         elsewhere = leases and counts_elsewhere(kwargs)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -144,17 +145,12 @@ class CircuitBreaker:
 
     def admit(self) -> int:
         """Return a permit for one call, or raise `CircuitOpenError`; `record` takes it back."""
-        now = _clock.now()
-        machine = self.machine
-        state = machine.state
-        if isinstance(state, Open):
-            seconds = state.retry_after(now)
-            if seconds != 0:  # most who ask at all: nothing changes by it, so it needs no lock
-                raise _refusal(self.name, state.name, seconds)
+        if seconds := self.open_for():
+            raise self.refusal(seconds)
+        now, machine = _clock.now(), self.machine
         with self._lock:
             permit = machine.admit(now)
-            state = machine.state
-            seconds = state.retry_after(now)
+            state, seconds = machine.state.name, machine.wait(now)
             moves = self._take_moves()
         try:
             self._announce(moves)
@@ -163,8 +159,28 @@ class CircuitBreaker:
                 machine.release(permit)
             raise
         if permit is None:  # others were faster
-            raise _refusal(self.name, state.name, seconds)
+            raise self.refusal(seconds, state)
         return permit
+
+    def open_for(self) -> float:
+        """Return the seconds for which nobody passes, held open: inf; 0 where `admit` has to say.
+
+        Nothing changes by it, so it needs no lock.
+        """
+        state = self.machine.state
+        if not isinstance(state, Open):
+            return 0.0
+        left = state.retry_after(_clock.now())
+        return math.inf if left is None else left
+
+    def refusal(self, seconds: float, state: str = Open.name) -> CircuitOpenError:
+        """Return the error, made without its constructor: that costs as much as all the rest."""
+        error = CircuitOpenError.__new__(CircuitOpenError)
+        error.name = self.name
+        error.retry_after = None if seconds == math.inf else seconds
+        if state is not Open.name:
+            error.state = state
+        return error
 
     def record(
         self,
@@ -243,32 +259,8 @@ class CircuitBreaker:
         return f"<CircuitBreaker {self.name!r} {self.state}>"
 
 
-KNOWN = frozenset(
-    {
-        "counts",
-        "failure_rate",
-        "failure_threshold",
-        "half_open_max_calls",
-        "max_reset_timeout",
-        "minimum_calls",
-        "name",
-        "on_transition",
-        "reset_timeout",
-        "slow_call_duration",
-        "slow_call_rate",
-        "success_threshold",
-        "window",
-    }
-)
-
-
-def _refusal(name: str, state: str, seconds: float | None) -> CircuitOpenError:
-    """Return the error without a call of its constructor, which costs three times as much."""
-    error = CircuitOpenError.__new__(CircuitOpenError)
-    error.name, error.retry_after = name, seconds
-    if state != error.state:
-        error.state = state
-    return error
+_OF_THE_OBJECT = {"counts", "name", "on_transition", "slow_call_duration"}
+KNOWN = frozenset(BreakerRules.__annotations__) - {"window_seconds"} | _OF_THE_OBJECT
 
 
 def _seconds(value: float | None) -> str | None:
