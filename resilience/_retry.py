@@ -115,7 +115,7 @@ class RetryLayer(BaseLayer):
         terms = Terms(options, site, self.switch)
         begin = self._begin if options.counts_calls else None
         takes_any_result, has_hook = options.retry_result is None, options.before_retry is not None
-        sleep = _sleeper(name)
+        warn_of_sleep = _warner(name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if deadlines.in_use:
@@ -139,11 +139,14 @@ class RetryLayer(BaseLayer):
             return repeat(recovery, args, kwargs)
 
         def repeat(recovery: Recovery, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            stops_loop = running_loop() is not None
             try:
                 while recovery.goes_on():
                     if has_hook:
                         recovery.call_hook()
-                    sleep(recovery.delay)
+                    if stops_loop:
+                        warn_of_sleep(recovery.delay)
+                    _clock.sleep(recovery.delay)
                     try:
                         result = inner(*args, **kwargs)
                     except Exception as error:  # noqa: BLE001 - the recovery decides
@@ -249,19 +252,18 @@ class RetryLayer(BaseLayer):
         return policy.max_retries + 1, min(computed, limit), min(longest, limit)
 
 
-def _sleeper(name: str) -> Callable[[float], None]:
-    """Return what sleeps, and says once that a sleep inside a running event loop stops the loop."""
+def _warner(name: str) -> Callable[[float], None]:
+    """Return what says once that a sleep inside a running event loop stops the whole loop."""
     has_warned = False
 
-    def sleep(seconds: float) -> None:
+    def warn_of_sleep(seconds: float) -> None:
         nonlocal has_warned
-        if running_loop() is not None and seconds > 0 and not has_warned:
+        if seconds > 0 and not has_warned:
             has_warned = True
             warn(
                 f"{name}: a retry sleeps inside a running event loop and stops all its tasks; "
                 "decorate a coroutine function, or call this in a thread",
                 RuntimeWarning,
             )
-        _clock.sleep(seconds)
 
-    return sleep
+    return warn_of_sleep

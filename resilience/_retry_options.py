@@ -97,6 +97,12 @@ class RetryOptions:
         return found
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the error and the number of attempts decides on a retry."""
+        has_limits = self.budget is not None or self.policy.max_elapsed is not None
+        return self.policy.max_retries > 0 and self.on is None and not has_limits
+
+    @property
     def counts_calls(self) -> bool:
         """Whether the beginning of a call matters: for its time, or for the budget."""
         needs_time = self.policy.max_elapsed is not None or self.before_retry is not None

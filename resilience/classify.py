@@ -114,8 +114,21 @@ def classify(error: BaseException) -> Verdict:
         return _declared(error) or _of_group(error)
     if isinstance(error, RefusedError):
         return Verdict("neutral", error.retry_after)
+    if _says_nothing(error):
+        return _TRANSIENT
     declared = _declared(error)
     return declared if declared is not None else _by_answer(error)
+
+
+def _says_nothing(error: Exception) -> bool:
+    """Return whether it has none of the places, as most have none: told for a third of a look."""
+    try:
+        for place in _PLACES:
+            if hasattr(error, place):
+                return False
+    except Exception:  # noqa: BLE001 - a property, which is one of the places
+        return False
+    return True
 
 
 def _of_group(group: ExceptionGroup[Exception]) -> Verdict:

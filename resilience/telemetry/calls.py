@@ -53,12 +53,13 @@ def _plain(name: str) -> SpanDescription:
 class Recorder:
     """Begins and finishes the records of one function's calls."""
 
-    __slots__ = ("_site", "_statistics", "_succeeded")
+    __slots__ = ("_retries", "_site", "_statistics", "_succeeded")
 
     def __init__(self, site: Site, statistics: CallStatistics) -> None:
         self._site = site
         self._succeeded = {"resilience.name": site.name, "resilience.outcome": "success"}
         self._statistics = statistics
+        self._retries = site.retries
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observed | None:
         """Return what OpenTelemetry sees of a call that begins; None where no SDK is set up."""
@@ -83,8 +84,10 @@ class Recorder:
 
         The span is still current, so that what is published goes to it.
         """
-        seconds = max(0.0, _clock.now() - started)
-        statistics = self._statistics
+        now, statistics = _clock.now(), self._statistics
+        seconds = now - started
+        if seconds < 0:  # the clock went back
+            seconds = 0.0
         measures = not deadlines.in_use or not statistics.switch.is_off
         if observed is not None:
             found = observed.leave()
@@ -94,10 +97,11 @@ class Recorder:
         if error is None:
             statistics.succeeded(seconds)
         else:
-            statistics.ended(error, seconds)
+            outcome = statistics.ended(error, seconds, now)
             if isinstance(error, RefusedError):
-                self._publish_refusal(error, measured=measures)
-            elif not self._site.retries and outcome_of(error) == "failure":
+                if is_wanted(Refused):
+                    self._publish_refusal(error, measured=measures)
+            elif outcome == "failure" and not self._retries:
                 statistics.attempt_failed(error, retried=False)
         if CallFinished.listeners:
             publish(
@@ -134,7 +138,7 @@ class Recorder:
             opened.run_within(span.current)
 
         def finish(error: BaseException | None) -> None:
-            if error is not None and self._site.retries and outcome_of(error) == "failure":
+            if error is not None and self._retries and outcome_of(error) == "failure":
                 # It broke off after its first item: out of the retry's sight.
                 self._statistics.attempt_failed(error, retried=False)
             self.finish(observed, started, error)
@@ -143,7 +147,7 @@ class Recorder:
 
     def _publish_refusal(self, error: RefusedError, *, measured: bool) -> None:
         """Publish it once, where it happened: it passes through every decorated caller."""
-        if is_wanted(Refused) and not marked(error, "published"):
+        if not marked(error, "published"):
             mark(error, "published", True)  # noqa: FBT003 - a mark has one value
             refused = Refused(
                 name=error.name,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience import _fork
 from resilience._secrets import log_failure
+from resilience.telemetry._audience import audience_of
 from resilience.telemetry.events import (
     BatchFlushed,
     Event,
@@ -24,7 +25,6 @@ from resilience.telemetry.events import (
     Transition,
     subscribe_when,
 )
-from resilience.telemetry.opentelemetry import is_observing
 from resilience.telemetry.statistics import error_type_of
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def relieve() -> None:
 
 def listen() -> None:
     """Begin to count what happens, beside the calls themselves."""
-    kinds = (RetryScheduled, Transition, KeyRested, Queued, Refused, BatchFlushed)
-    subscribe_when(_on_event, *kinds, when=is_observing)
+    for kind in (RetryScheduled, Transition, KeyRested, Queued, Refused, BatchFlushed):
+        subscribe_when(_on_event, kind, when=audience_of(kind))
 
 
 def _on_event(event: Event) -> None:

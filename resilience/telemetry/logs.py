@@ -9,9 +9,9 @@ import logging
 
 from resilience._request_id import current_request_id
 from resilience._secrets import mask
+from resilience.telemetry._audience import LOGGERS, audience_of, is_heard
 from resilience.telemetry.events import (
     BatchFlushed,
-    Condition,
     Event,
     GivenUp,
     KeyRested,
@@ -25,22 +25,11 @@ __all__ = ["RequestIdFilter", "listen", "log"]
 
 _LONGEST = 200  # characters of an error's text: some servers answer with a page
 
-_SILENT: list[logging.Handler] = [logging.NullHandler()]
-_all = logging.getLogger("resilience")
-_all.addHandler(_SILENT[0])
-_retry = logging.getLogger("resilience.retry")
-_breaker = logging.getLogger("resilience.circuit_breaker")
-_batches = logging.getLogger("resilience.batched")
-_pool = logging.getLogger("resilience.key_pool")
-_calls = logging.getLogger("resilience.calls")
-_LOGGERS: dict[type[Event], logging.Logger] = {
-    RetryScheduled: _retry,
-    GivenUp: _retry,
-    Transition: _breaker,
-    BatchFlushed: _batches,
-    KeyRested: _pool,
-    Refused: _calls,
-}
+_retry = LOGGERS[RetryScheduled]
+_breaker = LOGGERS[Transition]
+_batches = LOGGERS[BatchFlushed]
+_pool = LOGGERS[KeyRested]
+_calls = LOGGERS[Refused]
 
 
 class RequestIdFilter(logging.Filter):
@@ -67,7 +56,7 @@ class RequestIdFilter(logging.Filter):
 
 def log(event: Event) -> None:  # noqa: C901 - one case for each kind
     """Write the line for an event, if anybody would read it."""
-    if not _is_heard(_LOGGERS.get(type(event), _calls)):
+    if not is_heard(LOGGERS.get(type(event), _calls)):
         return
     match event:
         case RetryScheduled(reason="no_key"):
@@ -107,39 +96,8 @@ def log(event: Event) -> None:  # noqa: C901 - one case for each kind
 
 def listen() -> None:
     """Begin to write."""
-    for kind, logger in _LOGGERS.items():
-        subscribe_when(log, kind, when=_question(logger))
-
-
-def _question(logger: logging.Logger) -> Condition:
-    """Return what tells whether a line of this logger, which is below ours, would be read."""
-    root = logging.root
-
-    def is_heard() -> bool:
-        # Where nobody has set up logging, as three look-ups tell, there is nobody to look for: a
-        # retry asks after each failure.
-        if not root.handlers and _all.handlers == _SILENT and not logger.handlers:
-            return False
-        return _is_heard(logger)
-
-    return is_heard
-
-
-def _is_heard(logger: logging.Logger) -> bool:
-    """Return whether a handler but our silent one would get a line.
-
-    Without one, `logging` still makes the record, which costs more than the retry itself.
-    """
-    above: logging.Logger | None = logger
-    while above is not None:
-        if above.handlers and not _are_silent(above.handlers):
-            return True
-        above = above.parent if above.propagate else None
-    return False
-
-
-def _are_silent(handlers: list[logging.Handler]) -> bool:
-    return all(isinstance(handler, logging.NullHandler) for handler in handlers)
+    for kind in LOGGERS:
+        subscribe_when(log, kind, when=audience_of(kind))
 
 
 def _write(logger: logging.Logger, level: int, event: Event, line: str, *values: object) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from resilience._record import record
 from resilience._secrets import log_failure
+from resilience.telemetry._audience import audience_of
 from resilience.telemetry.events import (
     Event,
     KeyRested,
@@ -41,7 +42,6 @@ __all__ = [
     "emit",
     "is_logging",
     "is_metering",
-    "is_observing",
     "is_tracing",
     "listen",
 ]
@@ -49,7 +49,6 @@ __all__ = [
 _T = TypeVar("_T")
 Measurement = tuple[str, float, Mapping[str, Any]]
 
-_API = "opentelemetry"  # a program that has set up an SDK has imported it
 _LOGS = "opentelemetry._logs._internal"  # where the API keeps the provider of the program
 _METRICS = "opentelemetry.metrics._internal"  # as well
 _logger = logging.getLogger("resilience.telemetry")
@@ -120,11 +119,6 @@ def is_metering() -> bool:
     return getattr(sys.modules.get(_METRICS), "_METER_PROVIDER", None) is not None
 
 
-def is_observing() -> bool:
-    """Return whether events would be seen: one question for all that listen for OpenTelemetry."""
-    return _API in sys.modules and (is_tracing() or is_metering())
-
-
 def begin_span(description: SpanDescription) -> CallSpan | None:
     """Return the span of a call that begins, as the current one; ask `is_tracing` before.
 
@@ -167,9 +161,8 @@ def annotate(**attributes: Any) -> None:
 
 def listen() -> None:
     """Begin to write events on the spans of the calls that they happen in."""
-    subscribe_when(
-        _on_event, RetryScheduled, Transition, KeyRested, Queued, Refused, when=is_observing
-    )
+    for kind in (RetryScheduled, Transition, KeyRested, Queued, Refused):
+        subscribe_when(_on_event, kind, when=audience_of(kind))
 
 
 def _on_event(event: Event) -> None:

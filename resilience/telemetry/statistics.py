@@ -135,14 +135,18 @@ class CallStatistics:
             # Latencies that wait are counted where they are: to fold a few costs more.
             self._turn(now, len(self.pending))
 
-    def ended(self, error: BaseException, seconds: float) -> None:
-        """Count a call that raised `error` after `seconds`."""
+    def ended(self, error: BaseException, seconds: float, now: float | None = None) -> Outcome:
+        """Count a call that raised `error` after `seconds`, and return how it ended.
+
+        `now` is the time, where the caller knows it.
+        """
         outcome = outcome_of(error)
-        self._note(type(error), outcome, seconds if outcome == "failure" else None)
+        self._note(type(error), outcome, seconds if outcome == "failure" else None, now)
+        return outcome
 
     def attempt_failed(self, error: BaseException | None, *, retried: bool) -> None:
         """Count an attempt that failed, and the retry that follows it."""
-        self._note(type(error), RETRIED if retried else ATTEMPT, None)
+        self._note(type(error), RETRIED if retried else ATTEMPT)
 
     def used(self, model: str | None, **tokens: int) -> None:
         """Count one request to a model and what it consumed, by the names of `TOKENS`."""
@@ -187,10 +191,15 @@ class CallStatistics:
         if now >= self.due:
             self.turn(now)
 
-    def _note(self, kind: type, what: str, seconds: float | None) -> None:
+    def _note(
+        self, kind: type, what: str, seconds: float | None = None, now: float | None = None
+    ) -> None:
         if deadlines.in_use and self.switch.is_off:
             return
-        self._keep_time()
+        if now is None:
+            now = _clock.now()
+        if now >= self.due:
+            self.turn(now)
         self._failed.append((kind, what, seconds))
         if len(self._failed) >= FOLD_AT:
             self.fold()
