@@ -14,8 +14,10 @@ from adapters._provider import Unsigned
 from adapters._setup import Setup
 from adapters._telemetry import count_usage
 from adapters._wire import Sent, on_the_wire
-from adapters.errors import AdapterError, StreamInterruptedError
+from adapters.errors import AdapterError, RateLimitError, StreamInterruptedError
 from resilience import deadline
+from resilience._core.key_quota import Told
+from resilience._hints import moment
 from resilience._lease import Lease
 from resilience.telemetry.statistics import CallStatistics
 
@@ -23,6 +25,7 @@ __all__ = ["OK", "REDIRECTS", "AttemptParts"]
 
 OK = range(200, 300)
 REDIRECTS = range(300, 400)
+_ASKS = frozenset({"retry-after", "retry-after-ms"})
 
 
 class AttemptParts:
@@ -81,12 +84,28 @@ class AttemptParts:
         count_usage(self._statistics, exchange, exchange.collected.usage)
 
     def refused(
-        self, exchange: Exchange, status: int, headers: Headers, content: bytes
+        self, exchange: Exchange, lease: Lease, status: int, headers: Headers, content: bytes
     ) -> AdapterError:
         """Return the error that an answer is."""
         if status in REDIRECTS:
             return redirect_error(status, headers, exchange.forms)
-        return error_from_status(self.errors, status, headers, content, exchange.forms)
+        error = error_from_status(self.errors, status, headers, content, exchange.forms)
+        # Where no other header says it, the wait is the reset itself, and shows nothing.
+        if isinstance(error, RateLimitError) and not _ASKS.isdisjoint(map(str.lower, headers)):
+            self.tell_quota(exchange, lease, headers, error.retry_after)
+        return error
+
+    def tell_quota(
+        self, exchange: Exchange, lease: Lease, headers: Headers, wait: float | None = None
+    ) -> None:
+        """Tell the pool how many requests the key has left, where the API says so."""
+        names = self._setup.provider.quota_headers
+        if names is None or names[0] not in headers:
+            return
+        limit, left, reset = (headers.get(name, "") for name in names)
+        seconds = moment(reset)
+        if seconds is not None and limit.isdecimal() and left.isdecimal():
+            lease.tell(Told(exchange.request.model, int(limit), int(left), seconds, wait))
 
     @staticmethod
     def interrupted(exchange: Exchange, error: AdapterError) -> AdapterError:

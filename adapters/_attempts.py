@@ -51,7 +51,7 @@ class Attempts(AttemptParts):
         """
         try:
             with self.on_the_wire(exchange, lease) as sent:
-                incoming = self._open(exchange, sent)
+                incoming = self._open(exchange, sent, lease)
                 reply = exchange.reply(*_whole(incoming, exchange.arrived))
             result = read(self.errors, reply, exchange.forms)
         except AdapterError as error:
@@ -86,7 +86,7 @@ class Attempts(AttemptParts):
         self, exchange: Exchange, make_reader: MakeReader, lease: Lease
     ) -> Generator[StreamEvent, None, None]:
         with self.on_the_wire(exchange, lease) as sent:
-            incoming = self._open(exchange, sent)
+            incoming = self._open(exchange, sent, lease)
             try:
                 exchange.opened(incoming.headers)
                 reader = make_reader(self.errors, incoming.headers, exchange.forms)
@@ -98,13 +98,14 @@ class Attempts(AttemptParts):
             finally:
                 incoming.close()
 
-    def _open(self, exchange: Exchange, sent: Sent) -> Incoming:
+    def _open(self, exchange: Exchange, sent: Sent, lease: Lease) -> Incoming:
         """Send the request and return its answer, if that is no error."""
         with sent.sending():
             incoming = self._transport.open(**sent.outgoing)
         sent.answered(incoming)
         exchange.answered_by(incoming.headers)
         if incoming.status in OK or incoming.status in exchange.request.accepts:
+            self.tell_quota(exchange, lease, incoming.headers)
             return incoming
         content = b""
         try:
@@ -114,7 +115,7 @@ class Attempts(AttemptParts):
             pass
         finally:
             incoming.close()
-        raise self.refused(exchange, incoming.status, incoming.headers, content)
+        raise self.refused(exchange, lease, incoming.status, incoming.headers, content)
 
 
 def _whole(incoming: Incoming, arrived: Arrived | None) -> tuple[int, Headers, bytes]:
@@ -155,7 +156,7 @@ class AsyncAttempts(AttemptParts):
         """
         try:
             with self.on_the_wire(exchange, lease) as sent:
-                incoming = await self._open(exchange, sent)
+                incoming = await self._open(exchange, sent, lease)
                 reply = exchange.reply(*await _whole_async(incoming, exchange.arrived))
             result = read(self.errors, reply, exchange.forms)
         except AdapterError as error:
@@ -191,7 +192,7 @@ class AsyncAttempts(AttemptParts):
         self, exchange: Exchange, make_reader: MakeReader, lease: Lease
     ) -> AsyncGenerator[StreamEvent, None]:
         with self.on_the_wire(exchange, lease) as sent:
-            incoming = await self._open(exchange, sent)
+            incoming = await self._open(exchange, sent, lease)
             try:
                 exchange.opened(incoming.headers)
                 reader = make_reader(self.errors, incoming.headers, exchange.forms)
@@ -205,13 +206,14 @@ class AsyncAttempts(AttemptParts):
             finally:
                 await incoming.close()
 
-    async def _open(self, exchange: Exchange, sent: Sent) -> AsyncIncoming:
+    async def _open(self, exchange: Exchange, sent: Sent, lease: Lease) -> AsyncIncoming:
         """Send the request and return its answer, if that is no error."""
         with sent.sending():
             incoming = await self._transport.open(**sent.outgoing)
         sent.answered(incoming)
         exchange.answered_by(incoming.headers)
         if incoming.status in OK or incoming.status in exchange.request.accepts:
+            self.tell_quota(exchange, lease, incoming.headers)
             return incoming
         content = b""
         try:
@@ -221,7 +223,7 @@ class AsyncAttempts(AttemptParts):
             pass
         finally:
             await incoming.close()
-        raise self.refused(exchange, incoming.status, incoming.headers, content)
+        raise self.refused(exchange, lease, incoming.status, incoming.headers, content)
 
 
 async def _whole_async(

@@ -43,6 +43,10 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()][1]
 
+    def __contains__(self, name: object) -> bool:
+        # That of `Mapping` raises and catches an error for each header that is not there.
+        return isinstance(name, str) and name.lower() in self._fields
+
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self._fields.values())
 

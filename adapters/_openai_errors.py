@@ -1,4 +1,4 @@
-"""OpenAI's own words for errors; the servers that speak its dialect use the same ones."""
+"""OpenAI's own words for errors and limits; servers that speak its dialect use the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from adapters.errors import (
     ServerError,
 )
 
-__all__ = ["OPENAI_ERRORS"]
+__all__ = ["OPENAI_ERRORS", "OPENAI_QUOTA"]
+
+OPENAI_QUOTA = (
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+)
 
 # Their status is that of a rate limit, and waiting mends none of them.
 # Source: OpenAI, guide to error codes.

@@ -97,6 +97,7 @@ class Provider:
         headers: Sent with every request.
         request_id_header: Carries our request id, or None where the API takes none.
         server_request_id_headers: May carry the server's, the first that is there wins.
+        quota_headers: In answers: the limit of requests, how many are left, and when it is reset.
         batch_models: Patterns of the models whose single calls are combined by default.
         batch_operations: The operations that combine them by default; None: all that can.
         own_settings: The settings that only this API has, by name.
@@ -124,6 +125,7 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     request_id_header: str | None = None
     server_request_id_headers: tuple[str, ...] = ("x-request-id",)
+    quota_headers: tuple[str, str, str] | None = None
     batch_models: tuple[str, ...] = ()
     batch_operations: tuple[str, ...] | None = None
     own_settings: Mapping[str, OwnSetting] = field(default_factory=dict[str, OwnSetting])

@@ -47,6 +47,11 @@ _PROVIDER = Provider(
     base_url_variables=("ANTHROPIC_BASE_URL",),
     key_variables=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
     server_request_id_headers=("request-id",),
+    quota_headers=(
+        "anthropic-ratelimit-requests-limit",
+        "anthropic-ratelimit-requests-remaining",
+        "anthropic-ratelimit-requests-reset",
+    ),
     own_settings={
         "api_version": OwnSetting(default="2026-10-21", header="anthropic-version"),
         "beta": OwnSetting(header="anthropic-beta"),

@@ -21,7 +21,7 @@ from adapters._failures import ErrorTable, error_inside
 from adapters._json import is_object, word_or_none
 from adapters._messages import Reply, StreamEvent
 from adapters._openai_answers import parse_chat, parse_models, parse_usage, read_chat_stream
-from adapters._openai_errors import OPENAI_ERRORS
+from adapters._openai_errors import OPENAI_ERRORS, OPENAI_QUOTA
 from adapters._openai_style import build_chat, build_chat_stream, build_models, embed_flow
 from adapters._operations import Operation, StreamOperation
 from adapters._provider import Provider
@@ -58,6 +58,7 @@ _PROVIDER = Provider(
     base_url_variables=("GROQ_BASE_URL",),
     normalize_url=_with_version,
     key_variables=("GROQ_API_KEY",),
+    quota_headers=OPENAI_QUOTA,
     batch_models=("*embed*",),
     errors=OPENAI_ERRORS,
     dialect=Dialect(embedding_format=None),  # its streams report their usage without being asked

@@ -22,7 +22,7 @@ from adapters._openai_answers import (
     parse_moderations,
     read_chat_stream,
 )
-from adapters._openai_errors import OPENAI_ERRORS
+from adapters._openai_errors import OPENAI_ERRORS, OPENAI_QUOTA
 from adapters._openai_responses import (
     build_input_tokens,
     build_responses,
@@ -69,6 +69,7 @@ _PROVIDER = Provider(
     base_url_variables=("OPENAI_BASE_URL",),
     key_variables=("OPENAI_API_KEY",),
     request_id_header="X-Client-Request-Id",
+    quota_headers=OPENAI_QUOTA,
     batch_models=("text-embedding-*",),
     own_settings={
         "organization": OwnSetting(header="OpenAI-Organization", variables=("OPENAI_ORG_ID",)),

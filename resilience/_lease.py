@@ -11,6 +11,7 @@ from resilience._secrets import fingerprint
 from resilience.errors import RefusedError
 
 if TYPE_CHECKING:
+    from resilience._core.key_quota import Told
     from resilience._key_pool import KeyPool
     from resilience._pool_choice import KeyChoice
     from resilience._pool_member import Member
@@ -29,6 +30,7 @@ class Lease:
 
     Attributes:
         is_open: Whether it has been counted and not been given back yet.
+        number: Which of the requests of its entry it is, where they are numbered; else 0.
         name: The name of the entry.
         key: The secret, or None where a server needs none.
         base_url: The server that this entry stands for, or None.
@@ -44,6 +46,7 @@ class Lease:
         "key",
         "member",
         "name",
+        "number",
         "passage",
         "secret",
     )
@@ -57,6 +60,7 @@ class Lease:
         self._is_free = pool.is_off
         self.passage = None if self._is_free else passage_of(member)
         self.began = now
+        self.number = 0
         self.name = member.entry.name
         self.key = secret.key
         self.base_url = secret.base_url
@@ -80,6 +84,22 @@ class Lease:
             msg = f"the circuit of key {self.name!r} has opened"
             raise LeaseLapsedError(msg, name=self.name, retry_after=self.entry.circuit_wait(now))
         self.began = now
+
+    def send(self) -> None:
+        """Do as `confirm`, and count the request that is about to be sent.
+
+        Raises:
+            LeaseLapsedError: as `confirm`, or if the server allows no more for now.
+        """
+        self.confirm()
+        wait = 0.0 if self.entry.quota is None or self.is_free else self._pool.send(self)
+        if wait:
+            msg = f"key {self.name!r} is used up by now"
+            raise LeaseLapsedError(msg, name=self.name, retry_after=wait)
+
+    def tell(self, said: Told) -> None:
+        """Report what the answer to the request says of the quota of the key."""
+        self._pool.tell(self, said)
 
     def finish(self, error: BaseException | None) -> None:
         """Give the key back and report what became of the call; a second time changes nothing."""

@@ -16,7 +16,7 @@ from resilience._hooks import guarded
 from resilience._lease import Lease, LeaseLapsedError
 from resilience._marks import mark
 from resilience._pool_member import Candidate
-from resilience._pool_statistics import KeyStatistics
+from resilience._pool_quotas import KeyQuotas
 from resilience._rules import fail
 from resilience._switches import is_off
 from resilience.classify import classify
@@ -61,7 +61,7 @@ class Search:
     rests: bool = False
 
 
-class KeyChoice(KeyStatistics):
+class KeyChoice(KeyQuotas):
     """Handing out and taking back; a user's strategy runs without the lock."""
 
     _enabled: bool

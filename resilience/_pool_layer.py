@@ -135,7 +135,7 @@ class PoolLayer(BaseLayer):
         def call(*args: Any, **kwargs: Any) -> Any:
             lease = kwargs.get(parameter)
             if type(lease) is Lease:
-                lease.confirm()
+                lease.send()
                 kwargs[parameter] = lease if passes_lease else lease.key
                 if is_tracing():
                     annotate(resilience__key__name=lease.name)

@@ -61,10 +61,10 @@ class KeyStatistics(KeyEntries):
         publish(rested)
 
     def resting(self) -> dict[str, float]:
-        """Return the entries that rest or are set aside, and for how many seconds."""
+        """Return the entries that rest, are used up or set aside, and for how many seconds."""
         now = _clock.now()
         with self._lock:
-            waits = {name: entry.wait(now) for name, entry in self._ring.entries.items()}
+            waits = {name: entry.pause(now) for name, entry in self._ring.entries.items()}
         return {name: wait for name, wait in waits.items() if wait}
 
     def snapshots(self) -> dict[str, Totals]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from typing import Literal, Protocol
 
+from resilience._core.key_quota import Quota
+
 __all__ = ["Entry", "RestRules", "Trouble"]
 
 Trouble = Literal["rate_limit", "key"]
@@ -65,6 +67,7 @@ class Entry:
     Attributes:
         active: Calls that have it, those that wait in its line included.
         circuit: Keeps it from serving while its server is down, or None.
+        quota: How many requests its server allows still, where it says so; else None.
         line: Where calls wait for a permit of this entry, or None.
         rests_for: Seconds from `rests_since` on during which nobody gets it.
         trouble: Why it is not, or was not: "rate_limit", "key" or None.
@@ -82,6 +85,7 @@ class Entry:
         "name",
         "position",
         "probation",
+        "quota",
         "rests_for",
         "rests_since",
         "rules",
@@ -108,6 +112,7 @@ class Entry:
         self.line: Line | None = None
         self.position = 0  # in the order of adding
         self.active = 0
+        self.quota: Quota | None = None
         self.last_used: float | None = None
         self.latency = 0.0  # a moving average
         self.rests_since = 0.0
@@ -131,7 +136,7 @@ class Entry:
         return self.tiers is None or tier in self.tiers
 
     def is_ready(self, now: float, *, circuits: bool = True) -> bool:
-        if (self.probation and self.active) or self.wait(now):
+        if (self.probation and self.active) or self.pause(now):
             return False
         return self.circuit is None or not circuits or not self.circuit.wait(now)
 
@@ -142,6 +147,11 @@ class Entry:
         # A clock that went back (a test that froze and thawed it) must not make it rest for years.
         self.rests_since = min(self.rests_since, now)
         return max(0.0, self.rests_since + self.rests_for - now)
+
+    def pause(self, now: float) -> float:
+        """Return the seconds that it rests still, or has used up what its server allows."""
+        wait = self.wait(now) if self.rests_for else 0.0
+        return wait if self.quota is None else max(wait, self.quota.wait(now))
 
     def circuit_wait(self, now: float) -> float:
         """Return the seconds that its circuit keeps it from serving; infinite where held open."""
@@ -164,6 +174,11 @@ class Entry:
 
     def renew(self) -> None:
         """Be ready at once: the key is a new one."""
+        self.recover()
+        self.quota = None
+
+    def recover(self) -> None:
+        """Be ready at once: the server has taken the key."""
         self.trouble, self.times, self.probation = None, 0, False
         self.rests_since = self.rests_for = 0.0
 
@@ -174,8 +189,9 @@ class Entry:
             return "does not serve this priority"
         if wait and self.trouble == "key":
             return f"was rejected by the server and is tried again in {wait:.1f} s"
-        if wait and wait >= circuit_wait:
-            return f"rests for {wait:.1f} s"
+        pause = self.pause(now)
+        if pause and pause >= circuit_wait:
+            return f"rests for {pause:.1f} s" if pause == wait else f"is used up for {pause:.1f} s"
         if circuit_wait and self.circuit is not None:
             state = self.circuit.name(now)
             if state == "HALF-OPEN":

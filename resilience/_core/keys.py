@@ -11,6 +11,7 @@ from operator import attrgetter
 from resilience._core.breaker_states import PROBE_GUESS
 from resilience._core.key_entry import Entry, Trouble
 from resilience._core.key_orders import Order
+from resilience._core.key_quota import Quota, Told
 
 __all__ = ["KeyRing", "Offer"]
 
@@ -103,7 +104,7 @@ class KeyRing:
         known = (each for each in self.in_order if each.name in self.entries and each.name in names)
         self.in_order = [copy(entry) for entry in known]
         for entry in self.in_order:
-            entry.active = 0
+            entry.active, entry.quota = 0, None
         self.entries = {entry.name: entry for entry in self.in_order}
         self._orders = {}
 
@@ -159,8 +160,18 @@ class KeyRing:
             seconds = max(0.0, now - began)
             entry.latency = seconds if not entry.latency else 0.8 * entry.latency + 0.2 * seconds
             if entry.trouble is not None and began >= entry.rests_since + entry.rests_for:
-                entry.renew()
+                entry.recover()
                 self.note(entry)
+
+    def tell(self, entry: Entry, said: Told, number: int, began: float, now: float) -> None:
+        """Take what an answer says of the quota of a key.
+
+        Not for a group, whose keys use up one quota together, nor where the reset is further away
+        than the longest rest: to be refused may be better than to wait for that.
+        """
+        if entry.group is None and said.reset <= entry.rules.longest:
+            entry.quota = entry.quota or Quota()
+            entry.quota.told(said, number, began, now)
 
     def trouble(
         self, entry: Entry, kind: Trouble, hint: float | None, began: float, now: float
@@ -203,7 +214,7 @@ class KeyRing:
             probe: What to say of an entry that is being tried.
         """
         waits = [
-            max(entry.wait(now), entry.circuit_wait(now))
+            max(entry.pause(now), entry.circuit_wait(now))
             or (probe if entry.probation and entry.active else 0.0)
             for entry in self.in_order
             if entry.serves(tier)
