@@ -16,7 +16,8 @@ from resilience._context import Priority, as_priority, check_deadline, deadlines
 from resilience._future import SubmittedFuture
 from resilience._waiters import LoopWaiter, ThreadWaiter, running_loop
 from resilience.errors import DeadlineExceededError
-from resilience.telemetry.calls import OpenCall, Recorder
+from resilience.telemetry._observed import OpenCall
+from resilience.telemetry.calls import Recorder
 
 __all__ = ["AsyncCalls", "Calls", "SyncCalls"]
 

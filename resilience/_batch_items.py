@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resilience._batch_collector import Collector
     from resilience._batch_key import Options
     from resilience._batch_run import Batch
-    from resilience.telemetry.calls import OpenCall
+    from resilience.telemetry._observed import OpenCall
 
 __all__ = ["BareItem", "Item", "SubmittedItem", "TaskItem", "ThreadItem", "deadline_end"]
 

@@ -170,7 +170,7 @@ class CircuitBreaker:
         state = self.machine.state
         if not isinstance(state, Open):
             return 0.0
-        left = state.retry_after(_clock.now())
+        left = state.retry_after(_clock.source.monotonic())
         return math.inf if left is None else left
 
     def refusal(self, seconds: float, state: str = Open.name) -> CircuitOpenError:

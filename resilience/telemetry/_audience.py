@@ -16,9 +16,9 @@ from resilience.telemetry.events import (
     Transition,
 )
 
-__all__ = ["LOGGERS", "audience_of", "is_heard"]
+__all__ = ["API", "LOGGERS", "audience_of", "is_heard"]
 
-_API = "opentelemetry"  # a program that has set up an SDK has imported it
+API = "opentelemetry"  # a program that has set up an SDK has imported it
 _SILENT: list[logging.Handler] = [logging.NullHandler()]
 _all = logging.getLogger("resilience")
 _all.addHandler(_SILENT[0])
@@ -48,7 +48,7 @@ def _question(
     """Return one question for both, which looks at what tells nearly always before it calls."""
 
     def is_there() -> bool:
-        if root.handlers or above.handlers != silent or logger.handlers or _API in modules:
+        if root.handlers or above.handlers != silent or logger.handlers or API in modules:
             return is_heard(logger) or _is_observed()
         return False  # nobody has set up logging or OpenTelemetry
 
@@ -73,7 +73,7 @@ def _are_silent(handlers: list[logging.Handler]) -> bool:
 
 
 def _is_observed() -> bool:
-    if _API not in modules:
+    if API not in modules:
         return False
     from resilience.telemetry.opentelemetry import (  # noqa: PLC0415 - which asks for audiences
         is_metering,

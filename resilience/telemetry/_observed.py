@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from contextvars import copy_context
+from sys import modules
+from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
+from resilience._streams import apart
+from resilience.telemetry._audience import API
 from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_logging
 
 if TYPE_CHECKING:
     from resilience.telemetry._otel import CallSpan, SpanContext
     from resilience.telemetry._otel_instruments import Meters
+    from resilience.telemetry.calls import Recorder
 
-__all__ = ["Observed"]
+__all__ = ["Observed", "OpenCall"]
 
 
 class Observed:
@@ -69,3 +75,31 @@ class Observed:
         if found is not None:
             for each in described.measured(error, seconds if ended is None else ended):
                 found.record(*each, self.example)
+
+
+class OpenCall:
+    """The record of a call that ends elsewhere than it begins, since it was submitted.
+
+    Attributes:
+        context: Where the call happens: its span is current there, and nowhere else.
+    """
+
+    __slots__ = ("_observed", "_recorder", "_started", "context")
+
+    def __init__(self, recorder: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._recorder = recorder
+        self._observed = recorder.begin(args, kwargs) if API in modules else None
+        self.context = copy_context()
+        if self._observed is not None and self._observed.span is not None:
+            self._observed.span.leave()
+        self._started = _clock.now()
+
+    def finish(self, error: BaseException | None) -> None:
+        """Take note of its end, which may be that of an event loop that has been forgotten."""
+        apart(self._finish, error)
+
+    def _finish(self, error: BaseException | None) -> None:
+        observed = self._observed
+        span = None if observed is None else observed.span
+        with nullcontext() if span is None else span.current():
+            self._recorder.finish(observed, self._started, error)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
-from contextvars import copy_context
 from functools import lru_cache
 from sys import modules
 from types import CoroutineType
@@ -13,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from resilience import _clock
 from resilience._context import deadlines
 from resilience._marks import mark, marked
-from resilience._passing import taking_packed
-from resilience._streams import apart
+from resilience._passing import Packed, taking_packed
 from resilience._warnings import warn
 from resilience.errors import RefusedError
+from resilience.telemetry._audience import API
 from resilience.telemetry._observed import Observed
 from resilience.telemetry.events import CallFinished, Refused, is_wanted, publish
 from resilience.telemetry.instruments import meters
@@ -33,15 +31,14 @@ if TYPE_CHECKING:
     from resilience._site import Site
     from resilience._streams import Opened
 
-__all__ = ["OpenCall", "Recorder", "is_watched", "observe_async", "observe_sync"]
+__all__ = ["Recorder", "is_watched", "observe_async", "observe_sync"]
 
-_API = "opentelemetry"  # a program that has set up an SDK has imported it
 _AWAITABLES: frozenset[Any] = frozenset({CoroutineType, asyncio.Future, asyncio.Task})
 
 
 def is_watched() -> bool:
     """Return whether OpenTelemetry may want to see each call by itself."""
-    return _API in modules
+    return API in modules
 
 
 @lru_cache(maxsize=1_024)
@@ -53,13 +50,14 @@ def _plain(name: str) -> SpanDescription:
 class Recorder:
     """Begins and finishes the records of one function's calls."""
 
-    __slots__ = ("_retries", "_site", "_statistics", "_succeeded")
+    __slots__ = ("_has_looked", "_retries", "_site", "_statistics", "_succeeded")
 
     def __init__(self, site: Site, statistics: CallStatistics) -> None:
         self._site = site
         self._succeeded = {"resilience.name": site.name, "resilience.outcome": "success"}
         self._statistics = statistics
         self._retries = site.retries
+        self._has_looked = False
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observed | None:
         """Return what OpenTelemetry sees of a call that begins; None where no SDK is set up."""
@@ -84,7 +82,7 @@ class Recorder:
 
         The span is still current, so that what is published goes to it.
         """
-        now, statistics = _clock.now(), self._statistics
+        now, statistics = _clock.source.monotonic(), self._statistics
         seconds = now - started
         if seconds < 0:  # the clock went back
             seconds = 0.0
@@ -130,6 +128,37 @@ class Recorder:
             attributes["error.type"] = error_type_of(error)
         return attributes
 
+    def see(
+        self, observed: Observed, run: Packed, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Make the call that OpenTelemetry sees."""
+        try:
+            result = run(args, kwargs)
+        except BaseException as error:
+            self.finish(observed, observed.started, error)
+            raise
+        self._returned(observed, result)
+        self.look_at(result)
+        return result
+
+    async def see_async(
+        self, observed: Observed, run: Packed, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Make the awaited call that OpenTelemetry sees."""
+        try:
+            result = await run(args, kwargs)
+        except BaseException as error:
+            self.finish(observed, observed.started, error)
+            raise
+        self._returned(observed, result)
+        return result
+
+    def _returned(self, observed: Observed, result: Any) -> None:
+        if self._site.streams:
+            self.watch(result, observed, observed.started)
+        else:
+            self.finish(observed, observed.started, None)
+
     def watch(self, opened: Opened, observed: Observed | None, started: float) -> None:
         """Finish with the stream; until then its span is current in its steps, never between."""
         span = None if observed is None else observed.span
@@ -159,40 +188,15 @@ class Recorder:
 
     def look_at(self, result: object) -> None:
         """Say if a plain function's first result is a coroutine: nobody awaited it in here."""
+        if self._has_looked:
+            return
+        self._has_looked = True
         if result.__class__ in _AWAITABLES:
             warn(
                 f"{self._site.name} returned an awaitable that its decorators cannot see into: "
                 "make it a coroutine function (async def)",
                 RuntimeWarning,
             )
-
-
-class OpenCall:
-    """The record of a call that ends elsewhere than it begins, since it was submitted.
-
-    Attributes:
-        context: Where the call happens: its span is current there, and nowhere else.
-    """
-
-    __slots__ = ("_observed", "_recorder", "_started", "context")
-
-    def __init__(self, recorder: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._recorder = recorder
-        self._observed = recorder.begin(args, kwargs) if _API in modules else None
-        self.context = copy_context()
-        if self._observed is not None and self._observed.span is not None:
-            self._observed.span.leave()
-        self._started = _clock.now()
-
-    def finish(self, error: BaseException | None) -> None:
-        """Take note of its end, which may be that of an event loop that has been forgotten."""
-        apart(self._finish, error)
-
-    def _finish(self, error: BaseException | None) -> None:
-        observed = self._observed
-        span = None if observed is None else observed.span
-        with nullcontext() if span is None else span.current():
-            self._recorder.finish(observed, self._started, error)
 
 
 def observe_sync(  # noqa: C901 - two functions, counted as one
@@ -208,30 +212,30 @@ def observe_sync(  # noqa: C901 - two functions, counted as one
         looks = deadlines.in_use  # for what most programs never use
         if looks and statistics.switch.is_off:
             return run(args, kwargs)
-        observed = recorder.begin(args, kwargs) if _API in modules else None
-        now = _clock.source.monotonic  # one clock for beginning and end, and no frame around it
-        started = now() if observed is None else observed.started
-        try:
+        if API in modules and (observed := recorder.begin(args, kwargs)) is not None:
             try:
-                result = run(args, kwargs)
-            except BaseException as error:
-                recorder.finish(observed, started, error)
-                raise
-            if holds:
-                recorder.watch(result, observed, started)
-            elif observed is not None or (looks and CallFinished.listeners):
-                recorder.finish(observed, started, None)
-            else:
-                ended = now()
-                if ended >= statistics.due:
-                    statistics.turn(ended)
-                pending.append(ended - started)
-                if len(pending) >= FOLD_AT:
-                    statistics.fold()
-        except BaseException as error:  # a Ctrl-C on the way to the record of the end as well
-            if observed is not None:
+                return recorder.see(observed, run, args, kwargs)
+            except BaseException as error:  # a Ctrl-C before the record of the end as well
                 observed.drop(error)
+                raise
+        now = _clock.source.monotonic  # one clock for beginning and end, and no frame around it
+        started = now()
+        try:
+            result = run(args, kwargs)
+        except BaseException as error:
+            recorder.finish(None, started, error)
             raise
+        if holds:
+            recorder.watch(result, None, started)
+        elif looks and CallFinished.listeners:
+            recorder.finish(None, started, None)
+        else:
+            ended = now()
+            if ended >= statistics.due:
+                statistics.turn(ended)
+            pending.append(ended - started)
+            if len(pending) >= FOLD_AT:
+                statistics.fold()
         if is_new:
             is_new = False
             recorder.look_at(result)
@@ -252,30 +256,30 @@ def observe_async(
         looks = deadlines.in_use
         if looks and statistics.switch.is_off:
             return await run(args, kwargs)
-        observed = recorder.begin(args, kwargs) if _API in modules else None
-        now = _clock.source.monotonic  # one clock for beginning and end, and no frame around it
-        started = now() if observed is None else observed.started
-        try:
+        if API in modules and (observed := recorder.begin(args, kwargs)) is not None:
             try:
-                result = await run(args, kwargs)
-            except BaseException as error:
-                recorder.finish(observed, started, error)
-                raise
-            if holds:
-                recorder.watch(result, observed, started)
-            elif observed is not None or (looks and CallFinished.listeners):
-                recorder.finish(observed, started, None)
-            else:
-                ended = now()
-                if ended >= statistics.due:
-                    statistics.turn(ended)
-                pending.append(ended - started)
-                if len(pending) >= FOLD_AT:
-                    statistics.fold()
-        except BaseException as error:  # a Ctrl-C on the way to the record of the end as well
-            if observed is not None:
+                return await recorder.see_async(observed, run, args, kwargs)
+            except BaseException as error:  # a Ctrl-C before the record of the end as well
                 observed.drop(error)
+                raise
+        now = _clock.source.monotonic  # one clock for beginning and end, and no frame around it
+        started = now()
+        try:
+            result = await run(args, kwargs)
+        except BaseException as error:
+            recorder.finish(None, started, error)
             raise
+        if holds:
+            recorder.watch(result, None, started)
+        elif looks and CallFinished.listeners:
+            recorder.finish(None, started, None)
+        else:
+            ended = now()
+            if ended >= statistics.due:
+                statistics.turn(ended)
+            pending.append(ended - started)
+            if len(pending) >= FOLD_AT:
+                statistics.fold()
         return result
 
     return call
