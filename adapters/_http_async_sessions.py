@@ -24,11 +24,13 @@ from adapters._aiohttp import (
     TraceConfig,
 )
 from adapters._sockets import has_arrived
+from resilience import _clock
 from resilience._fork import renew_after
 
 __all__ = ["LoopSession", "Sessions"]
 
 _KEPT = 60.0  # seconds that an idle connection is kept
+_LONGEST_IDLE = _KEPT - 1.0  # what may be too old a moment later is not used any more
 _LONGEST_LINE = 65_536  # bytes of a header, as the standard library has it
 _UNTIMED = ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
@@ -128,16 +130,25 @@ class _Connector(TCPConnector):
     """
 
     def _get(self, key: Any, *more: Any, **named: Any) -> Any:
-        for protocol, _ in self._conns.get(key, ()):
-            if protocol.is_connected() and (protocol.should_close or _has_arrived(protocol)):
+        idle = self._conns.get(key, ())
+        # aiohttp takes the oldest that is still connected; before 3.11, the newest. There may be
+        # hundreds, and to look at one is to ask the system.
+        for connections in (idle, reversed(idle)):
+            for protocol, since in connections:
+                if _is_usable(protocol, since):
+                    break
                 protocol.close()
         return super()._get(key, *more, **named)
 
 
-def _has_arrived(protocol: Any) -> bool:
+def _is_usable(protocol: Any, since: float) -> bool:
     """Look below the loop: it may have had no time to read what came while it was busy."""
+    if not protocol.is_connected() or protocol.should_close:
+        return False
+    if _clock.system.now() - since > _LONGEST_IDLE:  # on the clock of aiohttp
+        return False
     connected = protocol.transport.get_extra_info("socket")
-    return connected is not None and has_arrived(connected)
+    return connected is None or not has_arrived(connected)
 
 
 def _new_session() -> ClientSession:
