@@ -44,8 +44,8 @@ class Calls:
     ) -> None:
         self.collector = collector
         self.arguments = arguments
-        self.counts = counts
         self._recorder = recorder
+        self._counter = recorder if counts else None
         self._takes_priority = takes_priority
 
     def submit(self, *args: Any, **kwargs: Any) -> SubmittedFuture[Any]:
@@ -56,7 +56,7 @@ class Calls:
         tier = self.tier_of(kwargs)
         value, options = self.arguments.read(args, dict(kwargs))
         item = SubmittedItem(value, options, collector)
-        item.within(tier).recorded(self._record(args, kwargs))
+        item.recorded(tier, self._record(args, kwargs))
         future = item.future
         try:
             if runs_within(collector):
@@ -97,8 +97,7 @@ class Calls:
         for value in values:
             args = (*before, value, *after)
             _, options = self.arguments.read(args, dict(kwargs))
-            item = BareItem(value, options).within(tier)
-            yield item.recorded(self._record(args, kwargs))
+            yield BareItem(value, options).recorded(tier, self._record(args, kwargs))
 
     def alone(self) -> Batch:
         """Return a batch that does not wait for company, and is not seen as one."""
@@ -109,17 +108,17 @@ class Calls:
     def leave(self, item: Item, error: BaseException) -> None:
         """Take note that a call ends with this error, which did not come from its batch."""
         self.collector.abandon(item, error)
-        if item.is_counted and self._recorder is not None and not item.has_succeeded:
+        if self._counter is not None and item.around is None and not item.has_succeeded:
             since = _clock.now() if item.batch is None else item.since
-            self._recorder.finish(None, since, error)
+            self._counter.finish(None, since, error)
 
     def fail(self, item: Item) -> Any:
         """Raise the error that a call got from its batch."""
         try:
             return item.outcome()
         except BaseException as error:
-            if item.is_counted and self._recorder is not None:
-                self._recorder.finish(None, item.since, error)
+            if self._counter is not None:
+                self._counter.finish(None, item.since, error)
             raise
 
     def _chunks(self, items: Iterable[Item]) -> Iterator[list[Item]]:

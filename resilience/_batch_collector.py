@@ -80,9 +80,11 @@ class Collector(BatchState):
         item.since = now = _clock.now()
         item.batch = batch
         count = batch.machine.add(item, now)
-        flush = self._reason(item, count)
+        if 1 < count < self._size and not deadlines.in_use:
+            return None
         if count == 1:
             self._opened(batch, item)
+        flush = self._reason(item, count)
         if flush is not None:
             return self._claim(batch, flush, item)
         if count == 1:
@@ -95,18 +97,20 @@ class Collector(BatchState):
 
     def _opened(self, batch: Batch, item: Item) -> None:
         """Take note that a batch has got its first item."""
-        batch.context = item.context or copy_context()
+        batch.context = copy_context() if item.around is None else item.around.context
         with self._lock:
             self._waiting.pop(batch, None)  # the last one that is due
             self._waiting[batch] = None
 
     def _reason(self, item: Item, count: int) -> Flush | None:
         """Return why the batch of an item that has joined is to be run now, or None."""
-        if count >= self.options.max_batch_size:
+        if count >= self._size:
             return "size"
+        if not deadlines.in_use:
+            return None
         if item.end is not None and item.end - item.since < self.options.batch_timeout:
             return "time"
-        return "explicit" if deadlines.in_use and self.is_off else None
+        return "explicit" if self.is_off else None
 
     def _claim(self, batch: Batch, flush: Flush, runner: Item | None) -> Batch | None:
         """Take a batch, unless somebody else has done so; return it then."""

@@ -30,17 +30,17 @@ def _within(tier: Priority | None) -> AbstractContextManager[object]:
 def drive_sync(calls: Calls, site: Site) -> Callable[..., Any]:
     """Return the function of one item."""
     put, wait, leave, running = calls.collector.put, calls.collector.wait, calls.leave, RUNNING.get
-    counts, records = calls.counts, site.statistics is not None
+    records = site.statistics is not None
     read, usual_count, usual = calls.arguments.for_most_calls
     any_call = _any_sync(calls)
-    if counts and site.statistics is not None:
+    if site.statistics is not None and not site.outside:
         any_call = observe_sync(any_call, site, site.statistics)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         is_usual = len(args) == usual_count and not kwargs and not running()
         if not is_usual or deadlines.in_use or priorities.in_use or (records and is_watched()):
             return any_call(*args, **kwargs)
-        item = ThreadItem(args[-1], usual or read(args, kwargs)[1], is_counted=counts)
+        item = ThreadItem(args[-1], usual or read(args, kwargs)[1])
         try:
             batch = put(item)
             if batch is None:
@@ -58,10 +58,10 @@ def drive_sync(calls: Calls, site: Site) -> Callable[..., Any]:
 def drive_async(calls: Calls, site: Site) -> Callable[..., Any]:
     """Return the coroutine function of one item; as `drive_sync`, but for `await`."""
     put, leave, running = calls.collector.put_in_loop, calls.leave, RUNNING.get
-    counts, records = calls.counts, site.statistics is not None
+    records = site.statistics is not None
     read, usual_count, usual = calls.arguments.for_most_calls
     any_call = _any_async(calls)
-    if counts and site.statistics is not None:
+    if site.statistics is not None and not site.outside:
         any_call = observe_async(any_call, site, site.statistics)
 
     async def call(*args: Any, **kwargs: Any) -> Any:
@@ -69,7 +69,7 @@ def drive_async(calls: Calls, site: Site) -> Callable[..., Any]:
         if not is_usual or deadlines.in_use or priorities.in_use or (records and is_watched()):
             return await any_call(*args, **kwargs)
         loop = get_running_loop()
-        item = TaskItem(args[-1], usual or read(args, kwargs)[1], is_counted=counts)
+        item = TaskItem(args[-1], usual or read(args, kwargs)[1])
         item.future = Future(loop=loop)
         try:
             batch = put(item, loop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from resilience import _clock
 from resilience._context import Priority, deadline, deadlines
@@ -22,60 +22,70 @@ if TYPE_CHECKING:
 __all__ = ["BareItem", "Item", "SubmittedItem", "TaskItem", "ThreadItem", "deadline_end"]
 
 
+class Around(NamedTuple):
+    """What surrounds a call, as far as it is its batch's business.
+
+    Attributes:
+        tier: The `priority=` of the call, or None.
+        end: The moment at which its deadline passes, or None.
+        context: The context in which it was called.
+    """
+
+    tier: Priority | None
+    end: float | None
+    context: Context
+
+
 class Item:
     """One call in a batch; its subclasses differ in who waits for the answer.
 
     Attributes:
         value: What becomes one of the list.
         options: The other arguments.
-        is_counted: Its batch counts it, if it succeeds; else whoever called does, or nobody.
-        since: The moment at which it joined its batch.
-        tier: The `priority=` of the call, or None.
-        end: The moment at which its deadline passes, or None.
-        context: The context in which it was called; None where nothing in it is the batch's
-            business.
+        around: What surrounds the call; None where that is nothing, and the batch counts the call.
         batch: The batch that it is in, once it is in one.
+        since: The moment at which it joined that.
         gone: Its caller does not wait any more.
         answered: It has its answer: what was `returned`, or `raised` for it.
     """
 
     __slots__ = (
         "answered",
+        "around",
         "batch",
-        "context",
-        "end",
         "gone",
-        "is_counted",
         "options",
         "raised",
         "returned",
         "since",
-        "tier",
         "value",
     )
 
     has_thread = False  # a thread waits that can run the batch when it is due
     is_submitted = False  # a future is to know when it can be cancelled no more
 
-    def __init__(self, value: Any, options: Options, *, is_counted: bool = False) -> None:
+    around: Around | None
+    batch: Batch | None
+    since: float
+    returned: Any
+    raised: BaseException | None
+
+    def __init__(self, value: Any, options: Options) -> None:
         self.value = value
         self.options = options
-        self.is_counted = is_counted
-        self.since = 0.0
-        self.tier: Priority | None = None
-        self.end: float | None = None
-        self.context: Context | None = None
-        self.batch: Batch | None = None
+        self.around = self.batch = self.raised = None
         self.gone = self.answered = False
-        self.returned: Any = None
-        self.raised: BaseException | None = None
 
-    def within(self, tier: Priority | None) -> Self:
-        """Take note of what surrounds the call."""
-        self.tier = tier
-        self.end = deadline_end() if deadlines.in_use else None
-        self.context = copy_context()
+    def within(self, tier: Priority | None, context: Context | None = None) -> Self:
+        """Take note of what surrounds the call: by default, what surrounds the caller of this."""
+        end = deadline_end() if deadlines.in_use else None
+        self.around = Around(tier, end, context or copy_context())
         return self
+
+    @property
+    def end(self) -> float | None:
+        """The moment at which its deadline passes, or None."""
+        return None if self.around is None else self.around.end
 
     @property
     def has_succeeded(self) -> bool:
@@ -134,18 +144,20 @@ class TaskItem(Item):
 
     def answer(self, returned: Any, raised: BaseException | None = None) -> None:
         """Hand over the result or the error, and wake the task, unless it was cancelled."""
-        if not self.answered and not self.future.cancelled():
-            self.returned, self.raised = returned, raised
+        future = self.future
+        if not future.done():
+            self.returned = returned
+            self.raised = raised
             self.answered = True
-            self.wake()
+            try:
+                future.set_result(None)
+            except RuntimeError:  # the loop is closed: nobody will ever resume the task
+                self.gone = True
 
     def wake(self) -> None:
-        """Wake the task."""
-        try:
-            if not self.future.done():
-                self.future.set_result(None)
-        except RuntimeError:  # the loop is closed: nobody will ever resume the task
-            self.gone = True
+        """Wake the task, which has its answer, or its deadline has passed."""
+        if not self.future.done():
+            self.future.set_result(None)
 
     async def wait(self, name: str) -> None:
         """Suspend until the answer is there or the deadline, which there is, has passed.
@@ -153,9 +165,9 @@ class TaskItem(Item):
         Raises:
             DeadlineExceededError: the deadline has passed.
         """
-        assert self.end is not None  # noqa: S101 - for the checker
-        loop = asyncio.get_running_loop()
-        timer = _clock.call_later(loop, max(0.0, self.end - _clock.now()), self.wake)
+        end, loop = self.end, asyncio.get_running_loop()
+        assert end is not None  # noqa: S101 - for the checker
+        timer = _clock.call_later(loop, max(0.0, end - _clock.now()), self.wake)
         try:
             await self.future
         finally:
@@ -171,12 +183,10 @@ class BareItem(Item):
 
     record: OpenCall | None
 
-    def recorded(self, record: OpenCall | None) -> Self:
-        """Take note of the record of its own that the call has, and of the context within that."""
+    def recorded(self, tier: Priority | None, record: OpenCall | None) -> Self:
+        """Take note of what surrounds the call, and of the record of its own that it has."""
         self.record = record
-        if record is not None:
-            self.context = record.context
-        return self
+        return self.within(tier, None if record is None else record.context)
 
     def answer(self, returned: Any, raised: BaseException | None = None) -> None:
         """Hand over the result or the error, and finish the record."""

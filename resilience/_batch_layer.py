@@ -81,20 +81,21 @@ class BatchLayer(BaseLayer):
         self._within = site.outside
         statistics = site.statistics
         recorder = None if statistics is None else Recorder(site, statistics)
+        counts = not site.outside
         collector = Collector(
             site.name,
             self.options,
             (limited, inner),
             is_async=site.is_async,
             statistics=statistics,
-            recorder=recorder,
+            counter=recorder if counts else None,
         )
         _collectors.add(collector)
         return kind(
             collector,
             arguments,
             recorder,
-            counts=recorder is not None and not site.outside,
+            counts=counts,
             takes_priority=queues and not arguments.takes_priority,
         )
 

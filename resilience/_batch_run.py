@@ -119,7 +119,8 @@ class Batch(BatchWork):
 
     def _scenery(self) -> Context:
         """Return the context to run in: that of the first item, or of the call that began."""
-        context = self._items[0].context or self.context
+        around = self._items[0].around
+        context = self.context if around is None else around.context
         assert context is not None  # noqa: S101 - for the checker
         return context
 

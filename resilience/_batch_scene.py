@@ -57,7 +57,7 @@ class Scene:
         self.failed: list[Exception] = []
 
     def __enter__(self) -> Self:
-        contexts = [item.context for item in self._items if item.context is not None]
+        contexts = [item.around.context for item in self._items if item.around is not None]
         outer: dict[Running, None] = {}
         if contexts:
             _act_for(self._items)
@@ -123,4 +123,7 @@ def _act_for(items: list[Item]) -> None:
 
 
 def _tier_of(item: Item) -> Priority | None:
-    return priority_in(item.context) if item.tier is None and item.context else item.tier
+    around = item.around
+    if around is None:
+        return None
+    return priority_in(around.context) if around.tier is None else around.tier

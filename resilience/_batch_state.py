@@ -49,14 +49,15 @@ class BatchState(ABC):
         *,
         is_async: bool,
         statistics: CallStatistics | None,
-        recorder: Recorder | None,
+        counter: Recorder | None,
     ) -> None:
         self.name = name
         self.options = options
+        self._size = options.max_batch_size
         self.function, self.bare = functions
         self.is_async = is_async
         self._statistics = statistics
-        self._recorder = recorder
+        self._counter = counter
         self.switch = Switch("batched")
         if not options.enable_batching:
             self.switch.disable()
@@ -97,10 +98,14 @@ class BatchState(ABC):
 
     def count(self, items: list[Item]) -> None:
         """Count the calls that have just succeeded, but for those that others record."""
-        if self._recorder is not None:
-            began = [item.since for item in items if item.is_counted and item.has_succeeded]
+        if self._counter is not None:
+            began = [
+                item.since
+                for item in items
+                if item.around is None and item.answered and item.raised is None
+            ]
             if began:
-                self._recorder.succeeded(began)
+                self._counter.succeeded(began)
 
     def start_worker(self, run: Run) -> None:
         """Run this in a worker thread."""

@@ -85,9 +85,9 @@ class BatchWork:
             for item in items:
                 item.answer(None, MissingResultError(f"{name} {wrong}"))
             return []
-        if len(results) == len(items) and True not in [
-            isinstance(each, BaseException) for each in results
-        ]:
+        if len(results) == len(items) and not any(
+            [isinstance(each, BaseException) for each in results]
+        ):
             for item, result in zip(items, results, strict=True):
                 item.answer(result)
         else:
