@@ -55,6 +55,7 @@ class Calls:
             check_deadline(collector.name)
         tier = self.tier_of(kwargs)
         value, options = self.arguments.read(args, dict(kwargs))
+        collector.has_submitted = True
         item = SubmittedItem(value, options, collector)
         item.recorded(tier, self._record(args, kwargs))
         future = item.future

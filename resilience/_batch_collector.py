@@ -72,7 +72,8 @@ class Collector(BatchState):
         Nobody but its loop puts something in, or looks at what is in it when it runs. So the lock
         is taken where the batch is, which others may do as well, and not for each item.
         """
-        key = item.options.key if not deadlines.in_use else self._key_of(item)
+        uses = deadlines.in_use
+        key = self._key_of(item) if uses else item.options.key
         key = loop if key is None else (key, loop)
         batch = self._open.get(key)
         if batch is None or batch.machine.flush is not None:
@@ -80,7 +81,7 @@ class Collector(BatchState):
         item.since = now = _clock.now()
         item.batch = batch
         count = batch.machine.add(item, now)
-        if 1 < count < self._size and not deadlines.in_use:
+        if 1 < count < self._size and not uses:
             return None
         if count == 1:
             self._opened(batch, item)
@@ -209,27 +210,32 @@ class Collector(BatchState):
         batch = item.batch
         assert batch is not None  # noqa: S101 - for the checker
         while True:
-            turnstile = batch.turnstile
-            assert turnstile is not None  # noqa: S101 - for the checker
-            # before the look: it is opened after an answer is there
+            turnstile = batch.turnstile  # before the look: it is opened when an answer is there
             if item.answered:
                 return
-            end, now = item.end, _clock.now()
-            due = self._due(batch, item, now)
-            if due <= now:
-                self._taken(batch)
-                batch.run()
-            elif end is not None and end <= now:
-                raise item.too_late(self.name)
-            else:
-                until = due if end is None else min(due, end)
-                _clock.wait(turnstile, None if until == math.inf else until - now)
+            seconds = None
+            # Whoever comes to lead is woken, and what has no surroundings has no deadline.
+            if batch.machine.oldest is item or item.around is not None:
+                seconds = self._look_after(batch, item)
+            if turnstile is not None and seconds != 0:
+                _clock.wait(turnstile, seconds)
+
+    def _look_after(self, batch: Batch, item: ThreadItem) -> float | None:
+        """Return for how long this thread may wait; run the batch if it leads and that is due."""
+        end, now = item.end, _clock.now()
+        due = self._due(batch, item, now)
+        if due <= now:
+            self._taken(batch)
+            batch.run()
+            return 0
+        if end is not None and end <= now:
+            raise item.too_late(self.name)
+        until = due if end is None else min(due, end)
+        return None if until == math.inf else until - now
 
     def _due(self, batch: Batch, item: Item, now: float) -> float:
         """Return when this item's thread has to look after the batch; with that, take it if due."""
         machine = batch.machine
-        if machine.oldest is not item:  # whoever comes to lead is woken
-            return math.inf
         with self._lock:
             if batch.is_taken or machine.oldest is not item:
                 return math.inf
@@ -246,6 +252,8 @@ class Collector(BatchState):
         """
         item.gone = True
         batch = item.batch
+        if batch is not None:
+            batch.has_left = True
         if batch is None or item.answered or self._is_mid_step():
             return False  # the garbage collector's: the batch drops the item when it runs
         with self._lock:

@@ -37,8 +37,8 @@ def drive_sync(calls: Calls, site: Site) -> Callable[..., Any]:
         any_call = observe_sync(any_call, site, site.statistics)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        is_usual = len(args) == usual_count and not kwargs and not running()
-        if not is_usual or deadlines.in_use or priorities.in_use or (records and is_watched()):
+        uses = deadlines.in_use or priorities.in_use or (records and is_watched())
+        if uses or kwargs or len(args) != usual_count or running():
             return any_call(*args, **kwargs)
         item = ThreadItem(args[-1], usual or read(args, kwargs)[1])
         try:
@@ -65,8 +65,8 @@ def drive_async(calls: Calls, site: Site) -> Callable[..., Any]:
         any_call = observe_async(any_call, site, site.statistics)
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        is_usual = len(args) == usual_count and not kwargs and not running()
-        if not is_usual or deadlines.in_use or priorities.in_use or (records and is_watched()):
+        uses = deadlines.in_use or priorities.in_use or (records and is_watched())
+        if uses or kwargs or len(args) != usual_count or running():
             return await any_call(*args, **kwargs)
         loop = get_running_loop()
         item = TaskItem(args[-1], usual or read(args, kwargs)[1])
@@ -94,7 +94,7 @@ def _any_sync(calls: Calls) -> Callable[..., Any]:
         tier = calls.tier_of(kwargs)
         value, options = read(args, kwargs)
         if (deadlines.in_use or running()) and calls.is_alone():
-            alone = Item(value, options)
+            alone = Item(value, options).within(tier)
             with _within(tier):
                 calls.alone().serve([alone])
             return alone.outcome()
@@ -123,7 +123,7 @@ def _any_async(calls: Calls) -> Callable[..., Any]:
         tier = calls.tier_of(kwargs)
         value, options = read(args, kwargs)
         if (deadlines.in_use or running()) and calls.is_alone():
-            alone = Item(value, options)
+            alone = Item(value, options).within(tier)
             with _within(tier):
                 await calls.alone().serve_async([alone])
             return alone.outcome()

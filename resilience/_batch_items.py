@@ -131,6 +131,13 @@ class ThreadItem(Item):
 
     has_thread = True
 
+    def answer(self, returned: Any, raised: BaseException | None = None) -> None:
+        """Hand over the result or the error; the batch wakes the thread."""
+        if not self.answered:
+            self.returned = returned
+            self.raised = raised
+            self.answered = True
+
 
 class TaskItem(Item):
     """The call of a task, which awaits its future; its batch runs in the same loop.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
+from types import coroutine
 from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Batch"]
 
 
+@coroutine
+def _first_step() -> Generator[None, None, None]:
+    """Let the others run once; `asyncio.sleep` cannot be begun without a loop."""
+    yield
+
+
 class Batch(BatchWork):
     """Items with one key.
 
@@ -32,6 +39,7 @@ class Batch(BatchWork):
         machine: Who is in it, and whether it still collects; to be touched under the lock, or in
             its loop's thread.
         context: That of the call that began it.
+        has_left: Some of the items in it may have been left by their callers.
         loop: The event loop whose tasks wait for it, or None.
         runner: Stands for the caller who runs it or is about to start it; None without one.
         timer: What takes it when it is due, where no thread and no loop does.
@@ -43,6 +51,7 @@ class Batch(BatchWork):
         "_task",
         "_watchers",
         "context",
+        "has_left",
         "key",
         "loop",
         "machine",
@@ -67,6 +76,7 @@ class Batch(BatchWork):
         self.runner: object = None
         self.timer: Timer | None = None
         self.context: Context | None = None
+        self.has_left = False
         self._items: list[Item] = []
         self._task: asyncio.Task[None] | None = None
         self._watchers: list[Waiter] = []
@@ -109,13 +119,9 @@ class Batch(BatchWork):
             return
         assert self.loop is not None  # noqa: S101 - for the checker
         self.collector.began(self)
-        self._task = self.loop.create_task(self.run_async(), context=self._scenery())
-        # A task that is cancelled before its first step never runs.
-        self._task.add_done_callback(self._over)
-
-    def _over(self, _: object) -> None:
-        if not self._ended:
-            self.end(asyncio.CancelledError())
+        running = self.run_async()
+        running.send(None)  # so that it hears of it if its task is cancelled before it is run
+        self._task = self.loop.create_task(running, context=self._scenery())
 
     def _scenery(self) -> Context:
         """Return the context to run in: that of the first item, or of the call that began."""
@@ -154,6 +160,7 @@ class Batch(BatchWork):
     async def run_async(self) -> None:
         """Run it in this task, after `_begin`; as `run`, but for `await`."""
         try:
+            await _first_step()
             if self.loop is not None:
                 self.collector.settle(self.loop)
             with Scene(self.collector, self.machine, self._items) as scene:
@@ -169,12 +176,13 @@ class Batch(BatchWork):
 
     def _begin(self) -> bool:
         """Drop the items that nobody waits for; return whether others are left."""
-        self._items = [
-            item
-            for item in self.machine.items
-            if (item.starts() if item.is_submitted else not item.gone)
-        ]
-        return bool(self._items)
+        items = self.machine.items
+        if self.has_left or self.collector.has_submitted:
+            items = [
+                item for item in items if (item.starts() if item.is_submitted else not item.gone)
+            ]
+        self._items = items
+        return bool(items)
 
     # -- the end -----------------------------------------------------------------------------
 

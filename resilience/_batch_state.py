@@ -38,6 +38,7 @@ class BatchState(ABC):
 
     Attributes:
         function: Calls the function with a list, under a permit where these are limited.
+        has_submitted: There have been items whose futures are to be told when they run.
         bare: The same without the limit: for calls within a running batch, which holds a permit.
     """
 
@@ -54,6 +55,7 @@ class BatchState(ABC):
         self.name = name
         self.options = options
         self._size = options.max_batch_size
+        self.has_submitted = False
         self.function, self.bare = functions
         self.is_async = is_async
         self._statistics = statistics

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["BatchWork"]
 
 
+def _all_well(items: list[Item], results: list[Any]) -> bool:
+    """Answer items until a result is an exception; return whether none is."""
+    for item, result in zip(items, results, strict=True):
+        if isinstance(result, BaseException):
+            return False
+        item.answer(result)
+    return True
+
+
 class BatchWork:
     """The work of one batch.
 
@@ -85,12 +94,7 @@ class BatchWork:
             for item in items:
                 item.answer(None, MissingResultError(f"{name} {wrong}"))
             return []
-        if len(results) == len(items) and not any(
-            [isinstance(each, BaseException) for each in results]
-        ):
-            for item, result in zip(items, results, strict=True):
-                item.answer(result)
-        else:
+        if len(results) != len(items) or not _all_well(items, results):
             answers = answers_of(results, len(items), name)
             for item, (result, error) in zip(items, answers, strict=True):
                 item.answer(result, error)

@@ -75,6 +75,24 @@ def test_one_that_retries_is_counted_outside(run):
     assert (1, 1, 0, 0) == counts(fetch)
 
 
+def test_a_call_that_is_batched_with_nobody_is_counted_once(run):
+    """Since batching is off, or since its own batch makes it."""
+    name = next(_names)
+
+    def body(items):
+        if items == [2]:
+            yield fetch(3)
+        return items
+
+    fetch = batched(max_batch_size=1, name=name)(run.steps(body))
+    run.call(fetch, 2)
+
+    assert (2, 2, 0, 0) == counts(fetch)
+    fetch.batcher.disable()
+    run.call(fetch, 1)
+    assert (3, 3, 0, 0) == counts(fetch)
+
+
 @pytest.mark.parametrize("rounds", range(6))
 def test_a_cancelled_call_is_counted_once(rounds):
     """After any number of steps: as a success, if its answer was there, else as cancelled."""
