@@ -19,7 +19,7 @@ from resilience._waiters import Waiter, running_loop
 if TYPE_CHECKING:
     from contextvars import Context
 
-    from resilience._batch_collector import Collector
+    from resilience._batch_intake import Intake
     from resilience._batch_items import Item
     from resilience._timers import Timer
 
@@ -61,7 +61,7 @@ class Batch(BatchWork):
 
     def __init__(
         self,
-        collector: Collector,
+        collector: Intake,
         key: object,
         loop: asyncio.AbstractEventLoop | None,
         function: Callable[..., Any] | None = None,

@@ -13,7 +13,7 @@ from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_t
 if TYPE_CHECKING:
     from contextvars import Context
 
-    from resilience._batch_collector import Collector
+    from resilience._batch_intake import Intake
     from resilience._batch_items import Item
     from resilience._core.batch import BatchMachine, Flush
     from resilience.telemetry._otel import CallSpan
@@ -26,7 +26,7 @@ class Running:
 
     __slots__ = ("collector", "is_over")
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: Intake) -> None:
         self.collector = collector
         self.is_over = False
 
@@ -35,7 +35,7 @@ class Running:
 RUNNING: ContextVar[tuple[Running, ...]] = ContextVar("resilience.batches", default=())
 
 
-def runs_within(collector: Collector) -> bool:
+def runs_within(collector: Intake) -> bool:
     """Return whether the caller is, directly or not, part of a batch of this collector."""
     running = RUNNING.get()
     return bool(running) and any(
@@ -48,7 +48,7 @@ class Scene:
 
     __slots__ = ("_collector", "_items", "_machine", "_running", "_span", "failed")
 
-    def __init__(self, collector: Collector, machine: BatchMachine, items: list[Item]) -> None:
+    def __init__(self, collector: Intake, machine: BatchMachine, items: list[Item]) -> None:
         self._collector = collector
         self._machine = machine
         self._items = items
@@ -103,7 +103,7 @@ def _begin_span(
     return begin_span(SpanDescription(name=f"batch {name}", attributes=attributes, linked=linked))
 
 
-def _publish(collector: Collector, machine: BatchMachine, size: int) -> None:
+def _publish(collector: Intake, machine: BatchMachine, size: int) -> None:
     flushed = BatchFlushed(
         name=collector.name,
         measured=collector.is_observed,

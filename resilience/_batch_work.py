@@ -10,7 +10,7 @@ from resilience._turnstile import Turnstile
 from resilience.errors import MissingResultError
 
 if TYPE_CHECKING:
-    from resilience._batch_collector import Collector
+    from resilience._batch_intake import Intake
     from resilience._batch_items import Item
 
 __all__ = ["BatchWork"]
@@ -37,7 +37,7 @@ class BatchWork:
     __slots__ = ("collector", "function", "turnstile")
 
     def __init__(
-        self, collector: Collector, function: Callable[..., Any], turnstile: Turnstile | None
+        self, collector: Intake, function: Callable[..., Any], turnstile: Turnstile | None
     ) -> None:
         self.collector = collector
         self.function = function

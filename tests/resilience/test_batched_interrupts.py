@@ -145,7 +145,7 @@ def test_ctrl_c_in_a_caller_who_waits():
 
     assert [2] == neighbours.end()
     flusher.join()
-    assert {"Collector.put", "Collector.wait", "Turnstile.wait"} <= places
+    assert {"Intake.put", "Collector.wait", "Turnstile.wait"} <= places
 
 
 def test_ctrl_c_in_a_caller_whose_time_is_up():
