@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import gc
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ def interrupted_everywhere(body: Callable[[], object]) -> Iterator[str]:
 def _trace(body: Callable[[], object], number: int) -> str:
     tracer = _Tracer(number)
     sys._getframe().f_trace_opcodes = True  # from Python 3.12 on it must be so at `settrace`
+    gc.disable()  # what it would run just then is the end of some other test's objects
     sys.settrace(tracer)
     try:
         body()
@@ -42,6 +44,7 @@ def _trace(body: Callable[[], object], number: int) -> str:
         pass
     finally:
         sys.settrace(None)
+        gc.enable()
     return tracer.place
 
 
