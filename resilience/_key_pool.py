@@ -12,10 +12,11 @@ from resilience._core.keys import KeyRing
 from resilience._core.strategies import DEFAULT
 from resilience._environment import find_keys
 from resilience._lease import Lease, LeaseRequest
-from resilience._pool_choice import Chooser, KeyChoice, check_strategy
+from resilience._pool_choice import KeyChoice
 from resilience._pool_entries import entries_of
 from resilience._pool_layer import PoolLayer
 from resilience._pool_member import LIMITS, check_limits
+from resilience._pool_search import Chooser, Search, check_strategy
 from resilience._rules import check, fail
 from resilience._users import Users
 from resilience._waiters import LoopWaiter, ThreadWaiter
@@ -114,7 +115,7 @@ class KeyPool(KeyChoice):
 
     def take(self, **request: Any) -> Lease:
         """Return a lease, which the caller ends by `finish`; waits in this thread if `wait`."""
-        search = self._search(**request)
+        search = Search(**request)
         while True:
             lease = self._look(search)
             if lease is None:
@@ -140,7 +141,7 @@ class KeyPool(KeyChoice):
 
     async def take_async(self, **request: Any) -> Lease:
         """Return a lease; as `take`, but for `await`."""
-        search = self._search(**request)
+        search = Search(**request)
         while True:
             lease = self._look(search)
             if lease is None:

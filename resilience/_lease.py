@@ -51,17 +51,17 @@ class Lease:
         "secret",
     )
 
-    def __init__(self, pool: KeyChoice, member: Member, now: float) -> None:
+    def __init__(self, pool: KeyChoice, member: Member, now: float, *, is_free: bool) -> None:
         self._pool = pool
         self.is_open = False
         self.member = member
-        self.entry = member.entry
+        self.entry = entry = member.entry
         self.secret = secret = member.secret
-        self._is_free = pool.is_off
-        self.passage = None if self._is_free else passage_of(member)
+        self._is_free = is_free
+        self.passage = None if is_free else passage_of(member)
         self.began = now
         self.number = 0
-        self.name = member.entry.name
+        self.name = entry.name
         self.key = secret.key
         self.base_url = secret.base_url
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
-from resilience._context import Priority, current_priority, deadline
+from resilience._context import current_priority, deadline, deadlines
 from resilience._core.keys import Offer
 from resilience._core.strategies import DEFAULT, STRATEGIES
 from resilience._hooks import guarded
@@ -17,7 +15,7 @@ from resilience._lease import Lease, LeaseLapsedError
 from resilience._marks import mark
 from resilience._pool_member import Candidate
 from resilience._pool_quotas import KeyQuotas
-from resilience._rules import fail
+from resilience._pool_search import Chooser, Search
 from resilience._switches import is_off
 from resilience.classify import classify
 from resilience.errors import (
@@ -31,34 +29,9 @@ from resilience.telemetry.opentelemetry import is_metering
 if TYPE_CHECKING:
     from resilience._core.key_entry import Entry, Trouble
 
-__all__ = ["Chooser", "KeyChoice", "Search", "check_strategy"]
+__all__ = ["KeyChoice"]
 
-Chooser = Callable[[Sequence[Candidate]], Candidate | str]
-
-
-@dataclass(slots=True)
-class Search:
-    """One call's search for a key.
-
-    Attributes:
-        name: The entry that it must be, or None.
-        strategy: In place of the pool's, or None.
-        tier: The priority that is to be served.
-        tried: The names of entries that are out of the question.
-        wait: Whether to wait where nobody can serve.
-        refusal: What the line of the last entry said that was full, or too slow.
-        seconds: How long to wait before the next look; None until something changes.
-        rests: Whether an entry that rests is waited for, and so the time.
-    """
-
-    name: str | None
-    strategy: str | Chooser | None
-    tier: int
-    tried: Container[str]
-    wait: bool
-    refusal: RefusedError | None = None
-    seconds: float | None = None
-    rests: bool = False
+_TROUBLES = ("key", "rate_limit")
 
 
 class KeyChoice(KeyQuotas):
@@ -102,19 +75,7 @@ class KeyChoice(KeyQuotas):
     @property
     def is_off(self) -> bool:
         """Whether it does no more for the call in progress than hand out keys."""
-        return not self._enabled or is_off("key_pool")
-
-    def _search(
-        self,
-        *,
-        name: str | None = None,
-        strategy: str | Chooser | None = None,
-        tier: Priority | None = None,
-        tried: Container[str] = (),
-        wait: bool | None = None,
-    ) -> Search:
-        tier = current_priority() if tier is None else tier
-        return Search(name, strategy, tier, tried, self._wait if wait is None else wait)
+        return not self._enabled or (deadlines.in_use and is_off("key_pool"))
 
     def _look(self, search: Search) -> Lease | None:
         """Return a lease; None where it is worth waiting for one; or raise the refusal."""
@@ -130,7 +91,7 @@ class KeyChoice(KeyQuotas):
         if search.name is not None:
             self._member(search.name)
         with self._lock:
-            offer = self._offer(search, _clock.now())
+            offer = self._offer(search, _clock.now(), takes_any=self.is_off)
             if any(search.name in (None, entry.name) for entry in offer):
                 return False
         self._plan_wait(search)
@@ -154,13 +115,14 @@ class KeyChoice(KeyQuotas):
         preferred = search.name
         if preferred is None and not isinstance(strategy, str):
             preferred = self._ask(strategy, search)
-        lease = None
+        lease, is_free = None, self.is_off
         try:
             with self._lock:
                 now = _clock.now()
-                chosen = self._pick(search, self._offer(search, now), strategy, preferred)
+                offer = self._offer(search, now, takes_any=is_free)
+                chosen = self._pick(search, offer, strategy, preferred)
                 if chosen is not None:
-                    lease = Lease(self, self._members[chosen.name], now)
+                    lease = Lease(self, self._members[chosen.name], now, is_free=is_free)
                     self._ring.take(chosen, now)
                     lease.is_open = True  # no call in between: Ctrl-C could come there
             if lease is not None and is_metering():
@@ -175,11 +137,12 @@ class KeyChoice(KeyQuotas):
         self, search: Search, offer: Offer, strategy: str | Chooser, preferred: str | None
     ) -> Entry | None:
         """Return the preferred entry, if it may serve, else one by the strategy."""
-        chosen = None if preferred is None else self._ring.entries.get(preferred)
-        if chosen is not None and offer.allows(chosen):
-            return chosen
-        if search.name is not None:
-            return None
+        if preferred is not None:
+            chosen = self._ring.entries.get(preferred)
+            if chosen is not None and offer.allows(chosen):
+                return chosen
+            if search.name is not None:
+                return None
         # What a strategy of the user's answers may be nonsense, or gone by now.
         pick = STRATEGIES[strategy if isinstance(strategy, str) else DEFAULT]
         return pick(offer, random.random())  # noqa: S311 - spreads load
@@ -187,16 +150,17 @@ class KeyChoice(KeyQuotas):
     def _ask(self, strategy: Chooser, search: Search) -> str | None:
         """Return the name that a user's strategy chooses; None for whatever is no name."""
         with self._lock:
-            records = tuple(map(Candidate.of, self._offer(search, _clock.now())))
+            offer = self._offer(search, _clock.now(), takes_any=self.is_off)
+            records = tuple(map(Candidate.of, offer))
         answer: Any = guarded(strategy, records) if records else None
         preferred = answer.name if isinstance(answer, Candidate) else answer
         return preferred if isinstance(preferred, str) else None
 
-    def _offer(self, search: Search, now: float) -> Offer:
-        circuits = not is_off("circuit_breaker")
-        takes_any = self.is_off
-        return self._ring.offer(
-            now, search.tier, search.tried, takes_any=takes_any, circuits=circuits
+    def _offer(self, search: Search, now: float, *, takes_any: bool) -> Offer:
+        """Return who may serve, with or without those that rest, and those of open circuits."""
+        circuits = not (deadlines.in_use and is_off("circuit_breaker"))
+        return Offer(
+            self._ring, now, search.tier, search.tried, takes_any=takes_any, circuits=circuits
         )
 
     def _plan_wait(self, search: Search) -> None:
@@ -208,7 +172,8 @@ class KeyChoice(KeyQuotas):
         finally:
             del error  # it holds this frame
         refusal = self._refusal(search)
-        if not search.wait or refusal.retry_after is None:
+        waits = self._wait if search.wait is None else search.wait
+        if not waits or refusal.retry_after is None:
             raise refusal
         left = deadline.remaining()
         if left == 0:
@@ -242,21 +207,22 @@ class KeyChoice(KeyQuotas):
 
         What was made with a key that has been replaced since says nothing about the new one.
         """
-        passage, began = lease.passage, lease.began
+        passage, began, now = lease.passage, lease.began, _clock.now()
         verdict = None if error is None else classify(error)
-        now = _clock.now()
         seconds = None
         try:
             with self._lock:
                 if not lease.is_open:
                     return
                 speaks = lease.member.secret is lease.secret
-                is_trouble = verdict is not None and verdict.kind in ("rate_limit", "key")
-                if verdict is not None and is_trouble and speaks and not lease.is_free:
-                    kind: Trouble = "key" if verdict.kind == "key" else "rate_limit"
-                    hint = verdict.retry_after
-                    seconds = self._ring.trouble(lease.entry, kind, hint, began, now)
-                proved = speaks and (verdict is None or verdict.kind == "permanent")
+                if verdict is None:
+                    proved = speaks
+                else:
+                    proved = speaks and verdict.kind == "permanent"
+                    if speaks and verdict.kind in _TROUBLES and not lease.is_free:
+                        kind: Trouble = "key" if verdict.kind == "key" else "rate_limit"
+                        hint = verdict.retry_after
+                        seconds = self._ring.trouble(lease.entry, kind, hint, began, now)
                 self._ring.give_back(lease.entry, proved=proved, began=began, now=now)
                 lease.is_open = False
             if passage is not None:
@@ -265,8 +231,12 @@ class KeyChoice(KeyQuotas):
             if passage is not None:
                 passage.leave()  # after the rest began: who comes next looks at the key once more
         statistics, took = lease.member.statistics, max(0.0, now - began)
-        statistics.succeeded(took) if error is None else statistics.ended(error, took)
-        self._wake_all()
+        if error is None:
+            statistics.succeeded(took)
+        else:
+            statistics.ended(error, took)
+        if self._waiters:
+            self._wake_all()
         if verdict is not None and seconds:
             statistics.rested()
             self._publish_rest(lease.name, seconds, verdict.kind)
@@ -287,12 +257,3 @@ class KeyChoice(KeyQuotas):
             if ring.earliest(now, tier, name=name, circuits=False) is not None:
                 return None
             return ring.earliest(now, tier, name=name)
-
-
-def check_strategy(strategy: Any) -> Any:
-    """Return the strategy if there is such a one; SettingsError."""
-    known = ", ".join(STRATEGIES)
-    is_known = strategy in STRATEGIES if isinstance(strategy, str) else callable(strategy)
-    if not is_known:
-        fail("strategy", f"must be one of {known}, or a function of the candidates", strategy)
-    return strategy

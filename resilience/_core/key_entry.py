@@ -136,7 +136,9 @@ class Entry:
         return self.tiers is None or tier in self.tiers
 
     def is_ready(self, now: float, *, circuits: bool = True) -> bool:
-        if (self.probation and self.active) or self.pause(now):
+        if self.probation and self.active:
+            return False
+        if (self.rests_for or self.quota is not None) and self.pause(now):
             return False
         return self.circuit is None or not circuits or not self.circuit.wait(now)
 

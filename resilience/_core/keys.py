@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Iterator
 from copy import copy
 from operator import attrgetter
 
@@ -31,7 +31,7 @@ class Offer:
         ring: KeyRing,
         now: float,
         tier: int,
-        tried: Container[str],
+        tried: Collection[str],
         *,
         takes_any: bool = False,
         circuits: bool = True,
@@ -45,7 +45,10 @@ class Offer:
 
     def allows(self, entry: Entry) -> bool:
         """Return whether this entry may serve."""
-        if entry.name in self._tried or not entry.serves(self._tier):
+        tiers = entry.tiers
+        if tiers is not None and self._tier not in tiers:
+            return False
+        if self._tried and entry.name in self._tried:
             return False
         return self._takes_any or entry.is_ready(self._now, circuits=self._circuits)
 
@@ -96,7 +99,7 @@ class KeyRing:
         self.note(entry)
         return entry
 
-    def renew(self, names: Container[str]) -> None:
+    def renew(self, names: Collection[str]) -> None:
         """Forget the calls in flight, which are those of another process, and all but these names.
 
         The entries are copies then: what this process has inherited is given back to the old ones.
@@ -112,7 +115,7 @@ class KeyRing:
         self,
         now: float,
         tier: int,
-        tried: Container[str],
+        tried: Collection[str],
         *,
         takes_any: bool = False,
         circuits: bool = True,
@@ -144,7 +147,8 @@ class KeyRing:
 
     def take(self, entry: Entry, now: float) -> None:
         """Count a call that begins on this entry."""
-        self.note(entry)  # first: nothing may come between the count and what follows it
+        if self._orders:
+            self.note(entry)  # first: nothing may come between the count and what follows it
         entry.active += 1
         entry.last_used = now
         self._last = entry.position
@@ -154,11 +158,12 @@ class KeyRing:
 
         What began before the rest did proves nothing about the time after it.
         """
-        self.note(entry)
+        if self._orders:
+            self.note(entry)
         entry.active -= 1
         if proved:
-            seconds = max(0.0, now - began)
-            entry.latency = seconds if not entry.latency else 0.8 * entry.latency + 0.2 * seconds
+            seconds = now - began if now > began else 0.0
+            entry.latency = 0.8 * entry.latency + 0.2 * seconds if entry.latency else seconds
             if entry.trouble is not None and began >= entry.rests_since + entry.rests_for:
                 entry.recover()
                 self.note(entry)

@@ -22,8 +22,10 @@ Strategy = Callable[[Offer, float], Entry | None]
 def round_robin(offer: Offer, random: float) -> Entry | None:
     """Return the next one; one with a free permit, if there is any."""
     del random
-    free = (entry for entry in offer if entry.has_permit)
-    return next(free, None) or next(iter(offer), None)
+    turn = next(iter(offer), None)
+    if turn is None or turn.has_permit:
+        return turn
+    return next((entry for entry in offer if entry.has_permit), turn)
 
 
 def first(offer: Offer, random: float) -> Entry | None:

@@ -108,9 +108,11 @@ class CallStatistics:
 
     def succeeded(self, seconds: float) -> None:
         """Count a call that returned after `seconds`."""
-        if self.switch.is_off:
+        if deadlines.in_use and self.switch.is_off:
             return
-        self._keep_time()
+        now = _clock.now()
+        if now >= self.due:
+            self.turn(now)
         self.pending.append(seconds)
         if len(self.pending) >= FOLD_AT:
             self.fold()
