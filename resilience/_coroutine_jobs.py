@@ -52,7 +52,7 @@ class CoroutineJob(Job):
             error = caught
         following = self.give_back(None, place, result, error)
         if self._state == "RUNNING":
-            self.end(result, error)
+            self.settle(result, error)
         del self, error  # the error holds this frame
         return following
 

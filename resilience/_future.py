@@ -148,7 +148,7 @@ class SubmittedFuture(Future[T]):
                     self._state = "CANCELLED"
             if not is_pending:
                 return self.cancelled()
-        self._tell(audience)
+        self.tell()
         if self._leave_line():
             self.set_running_or_notify_cancel()  # tells those who wait for several futures
         return True
@@ -200,24 +200,39 @@ class SubmittedFuture(Future[T]):
         self.end(None, exception)
 
     def end(self, result: T | None, exception: BaseException | None) -> None:
-        """End with one of the two, and tell those who wait."""
+        """End with one of the two, and tell of it."""
         if self._state in _ENDED:
             raise InvalidStateError(f"{self._state}: {self!r}")
-        with self._lock():
-            audience = self.audience
-            if audience is None:
-                self._result, self._exception = result, exception
-                self._state = "FINISHED"
-                return
+        self.settle(result, exception)
+        self.tell()
+
+    def settle(self, result: T | None, exception: BaseException | None) -> None:
+        """End with one of the two; threads and callbacks are told of it by `tell`."""
+        audience = self.audience
+        if audience is None:
+            with self._lock():
+                audience = self.audience
+                if audience is None:
+                    self._result, self._exception = result, exception
+                    self._state = "FINISHED"
+                    return
         with audience.lock:
             self._result, self._exception = result, exception
             self._state = "FINISHED"
             for waiter in audience.waiters:
                 (waiter.add_exception if exception else waiter.add_result)(self)
-        self._tell(audience)
 
-    def _tell(self, audience: _Audience) -> None:
-        """Tell of the end; no lock is held."""
+    @property
+    def can_tell_later(self) -> bool:
+        """Whether it has a result, and to tell of it is to wake threads and no more."""
+        audience = self.audience
+        return self._exception is None and audience is not None and not audience.callbacks
+
+    def tell(self) -> None:
+        """Tell who waits of the end; no lock is held."""
+        audience = self.audience
+        if audience is None:
+            return
         for gate in tuple(audience.gates):
             gate.release()
         if audience.callbacks:

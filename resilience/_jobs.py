@@ -129,7 +129,7 @@ class Job(SubmittedFuture[Any], JobTicket):
             error = caught
         following = self.give_back(me, submitter.place, result, error)
         if self._state == "RUNNING":
-            self.end(result, error)
+            self.settle(result, error)
         del self, error  # the error holds this frame
         return following
 
@@ -174,11 +174,22 @@ class Job(SubmittedFuture[Any], JobTicket):
             self.end(None, error)
 
 
-def _run_all(job: Job | None) -> None:
-    """Run a job in this thread, and then those that it may go on with: no hop between."""
+def _run_all(job: Job) -> Callable[[], object] | None:
+    """Run a job in this thread, and then those that it may go on with: no hop between.
+
+    Returns:
+        What tells who waits in a thread for the last one: to be called as the last thing.
+    """
     me = holder()
-    while job is not None:
-        job = job.run(me)
+    while True:
+        following = job.run(me)
+        if following is None and job.can_tell_later:
+            return job.tell
+        job.tell()
+        if following is None:
+            del job  # its error holds the frames around it
+            return None
+        job = following
 
 
 class Handover:
@@ -201,7 +212,11 @@ class Handover:
             raise
 
     def _run(self) -> None:
-        _run_all(self.take())
+        job = self.take()
+        tell = None if job is None else _run_all(job)
+        del job
+        if tell is not None:
+            tell()
 
     def _look(self, handed: Future[None]) -> None:
         """Give up if the executor never runs the call: it was shut down, or cannot take it."""

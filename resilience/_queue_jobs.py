@@ -34,11 +34,10 @@ class QueueJobs(QueueState):
         machine = self._machine
         try:
             with self._lock:
-                if machine.take_job(job):
-                    if job.place is self:
-                        job.follows()
-                else:
+                if machine.waiting or not machine.take_job(job):
                     self._line_up(job, tier)
+                elif job.place is self:  # nobody but its worker knows it yet
+                    job.follows()
         finally:
             if self._late:
                 self._catch_up()
@@ -48,14 +47,19 @@ class QueueJobs(QueueState):
     def _line_up(self, job: Job, tier: int | None) -> None:
         """Let a job wait; the lock is held, and the caller catches up after it."""
         machine, now = self._machine, _clock.now()
-        if machine.waiting >= machine.size and machine.can_grant:
-            self._grant_others(now)
-        if not machine.disabled:  # it may have been turned off since
-            self._check_room(None, is_job=True)
+        if machine.waiting >= machine.size or machine.closed or machine.draining:
+            self._make_room(now)
         machine.stand(job, current_priority() if tier is None else tier, now)
         if machine.can_grant:
             self._grant_others(now, job)
             job.at_once = job.fate == "granted"
+
+    def _make_room(self, now: float) -> None:
+        """Refuse a job that may not wait, unless that has changed meanwhile."""
+        if self._machine.can_grant:
+            self._grant_others(now)
+        if not self._machine.disabled:
+            self._check_room(None, is_job=True)
 
     def forget_job(self, job: Job) -> bool:
         """Take a job that was cancelled out of the line; return whether it was there."""
@@ -135,11 +139,11 @@ class QueueJobs(QueueState):
     def _take_permit(self, me: object, job: Job) -> int:
         """Return how many permits a job gives back that has ended: one or none."""
         held = self._holders.get(me)
-        if held is job:  # its call never asked for it
-            del self._holders[me]
-        elif held == job.arrival and job.submitter.keeps_permit:
+        if held == job.arrival and job.submitter.keeps_permit:
             if self._shares and self._is_shared(job.arrival):
                 return 0
+            del self._holders[me]
+        elif held is job:  # its call never asked for it
             del self._holders[me]
         elif self._away.get(me) == job.arrival:  # lent, and not asked for any more
             del self._away[me]

@@ -106,17 +106,15 @@ class QueueMachine:
         return self.waiting >= self.size
 
     def take_job(self, job: Ticket) -> bool:
-        """Give a new job a permit and a worker, if both are free and nobody waits for them."""
+        """Give a new job a permit and a worker if both are free; only where nobody waits."""
         self.room = 0
-        if self.waiting or not self.takes_job:
-            self.settle()
-            return False
-        job.arrival, job.fate = next(self.arrivals), "granted"
-        job.at_once = True
-        self.taken += 1
-        self.busy_workers += 1
+        is_free = self.open and self.busy_workers < self.limit
+        if is_free:
+            job.arrival, job.fate, job.at_once = next(self.arrivals), "granted", True
+            self.taken += 1
+            self.busy_workers += 1
         self.settle()
-        return True
+        return is_free
 
     def take(self) -> int:
         """Take a free permit and return the number of the arrival; 0 unless it is `open`.
@@ -209,10 +207,12 @@ class QueueMachine:
         """Hand free permits to waiters, the best first."""
         self.room = 0
         granted: list[Ticket] = []
-        while self.can_grant:
+        free = self._free if self.waiting else 0  # who passes and leaves later looks for itself
+        while free > 0 and self.waiting:
             line = self._next_line(now)
             if line is None:
                 break
+            free -= 1
             ticket = line.take()
             ticket.fate = "granted"
             self.waiting -= 1
@@ -226,12 +226,18 @@ class QueueMachine:
         return granted
 
     @property
+    def _free(self) -> int:
+        """How many of those who wait may have a permit."""
+        if self.disabled:
+            return self.waiting
+        if self.paused or self.closed:
+            return 0
+        return self.limit - self.taken - len(self.passing)
+
+    @property
     def can_grant(self) -> bool:
         """Whether there is a permit for somebody who waits."""
-        if not self.waiting:
-            return False
-        is_free = self.taken + len(self.passing) < self.limit and not (self.paused or self.closed)
-        return is_free or self.disabled
+        return self.waiting > 0 and self._free > 0
 
     def refuse_all(self) -> list[Ticket]:
         """Empty the lines and return everybody who waited."""
@@ -262,14 +268,19 @@ class QueueMachine:
 
     def _next_line(self, now: float) -> Line | None:
         """Return the line whose head has its turn; jobs only while a worker is free for them."""
-        calls = self.waiting > self.waiting_jobs
-        jobs = self.waiting_jobs > 0 and (self.busy_workers < self.limit or self.disabled)
-        if calls and jobs:
-            lines = self.lines[False] + self.lines[True]
-        elif calls or jobs:
-            lines = self.lines[jobs]
-        else:
-            return None
+        lines = self.lines[False] if self.waiting > self.waiting_jobs else []
+        if self.waiting_jobs and (self.busy_workers < self.limit or self.disabled):
+            if lines:
+                return self._best_line(lines + self.lines[True], now)
+            lines = self.lines[True]
+        if self.aging:
+            return self._best_line(lines, now)
+        for line in lines:
+            if line.head is not None:
+                return line
+        return None
+
+    def _best_line(self, lines: list[Line], now: float) -> Line | None:
         best, best_tier, first = None, TIERS, 0
         for line in lines:
             head = line.head
