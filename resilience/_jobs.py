@@ -80,14 +80,11 @@ class Job(SubmittedFuture[Any], JobTicket):
 
     # -- in the line ---------------------------------------------------------------------------
 
-    def cancel(self) -> bool:
-        """Cancel the call if it does not run yet."""
-        # First out of the line: who stands there may be started without another look.
+    def _leave_line(self) -> bool:
         if self.fate != "waiting" or not self.submitter.queue.forget_job(self):
-            return super().cancel()
+            return False
         self.give_back(None, None)
-        super().cancel()
-        return not self.set_running_or_notify_cancel()  # tells those who wait for several futures
+        return True
 
     def wake(self) -> bool:
         """Start the call, now that it has a permit, or fail it if the queue was closed."""

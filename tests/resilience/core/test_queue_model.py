@@ -74,7 +74,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
             self.arrivals += 1
             waiter = Waiter(self.arrivals, tier, self.now, is_job=is_job)
             if is_job:
-                self.stand(waiter, None)
+                self.start_job(waiter)
             else:
                 self.take(waiter)
                 self.running.append(waiter)
@@ -83,6 +83,36 @@ class QueueAgainstModel(RuleBasedStateMachine):
         else:
             self.arrivals += 1
             self.stand(Waiter(self.arrivals, tier, self.now, is_job=is_job), None)
+
+    def start_job(self, waiter):
+        """Start where nobody waits, every other time; stand in line where not."""
+        if self.line or not waiter.arrival % 2:
+            self.stand(waiter, None)
+            return
+        waiter.ticket = JobTicket()
+        self.running.append(waiter)
+        self.workers += 1
+
+        assert self.machine.take_job(waiter.ticket)
+        assert (waiter.arrival, True) == (waiter.ticket.arrival, waiter.ticket.at_once)
+
+    @precondition(lambda self: not self.line and not self.machine.takes_job)
+    @rule()
+    def start_no_job(self):
+        """Without a permit or a worker there is no job, and nothing has changed."""
+        ticket = JobTicket()
+
+        assert not self.machine.take_job(ticket)
+        assert "new" == ticket.fate
+
+    @precondition(lambda self: any(waiter.is_job for waiter in self.running))
+    @rule(data=st.data())
+    def end_job(self, data):
+        """A job ends and gives its permit and its worker back in one step."""
+        waiter = data.draw(st.sampled_from([each for each in self.running if each.is_job]))
+        self.running.remove(waiter)
+        self.workers -= 1
+        self.check_granted(self.machine.worker_done(self.now, permits=1))
 
     def take(self, waiter):
         """Pass where there is room, every other time; take a step where not."""
