@@ -24,14 +24,11 @@ A group in which a call was cancelled or interrupted is neutral, whatever failed
 from __future__ import annotations
 
 import builtins
-import sys
+from functools import cache
+from types import ModuleType
 from typing import Literal
 
-from resilience._bodies import NOTHING, Said
-from resilience._foreign import headers_of, said_by, status_of
-from resilience._marks import read_quietly
 from resilience._record import record
-from resilience._words import kind_of_words
 from resilience.errors import RefusedError
 
 __all__ = ["Kind", "Verdict", "classify"]
@@ -40,13 +37,6 @@ Kind = Literal["transient", "rate_limit", "permanent", "key", "neutral"]
 
 # "key" is permanent for the key that was used and transient for a pool that has others.
 _KINDS: tuple[Kind, ...] = ("neutral", "transient", "rate_limit", "key", "permanent")
-_RATE_LIMIT = frozenset({429, 498, 529})
-_KEY = frozenset({401, 402, 403})
-_TRANSIENT_4XX = frozenset({408, 425})
-_PERMANENT_5XX = frozenset({501, 505, 506})
-_FIRST_ERROR = 400
-_FIRST_SERVER_ERROR = 500
-_LONGEST = sys.float_info.max  # neither infinite nor a whole number beyond the floats
 
 # Where an exception, or the answer that it stands for, may say something.
 _PLACES = frozenset(
@@ -63,15 +53,14 @@ _PLACES = frozenset(
         "status_code",
     }
 )
-# Python's own exceptions have none of these, and nobody can add one to a built-in type: unless it
-# stands on the exception itself there is nothing to read, which would cost 3 µs.
+# Python's own exceptions have none of these (a test looks), and nobody can add one to a built-in
+# type: unless it stands on the exception itself there is nothing to read, which would cost 3 µs.
 _SILENT = frozenset(
     kind
     for kind in vars(builtins).values()
     if isinstance(kind, type)
     and issubclass(kind, Exception)
     and not issubclass(kind, ExceptionGroup)
-    and _PLACES.isdisjoint(dir(kind))
 )
 
 
@@ -111,13 +100,14 @@ def classify(error: BaseException) -> Verdict:
     if not isinstance(error, Exception):
         return _NEUTRAL
     if isinstance(error, ExceptionGroup):
-        return _declared(error) or _of_group(error)
+        meant: Verdict = _answers().declared(error) or _of_group(error)
+        return meant
     if isinstance(error, RefusedError):
         return Verdict("neutral", error.retry_after)
     if _says_nothing(error):
         return _TRANSIENT
-    declared = _declared(error)
-    return declared if declared is not None else _by_answer(error)
+    read: Verdict = _answers().declared(error) or _answers().by_answer(error)
+    return read
 
 
 def _says_nothing(error: Exception) -> bool:
@@ -138,56 +128,8 @@ def _of_group(group: ExceptionGroup[Exception]) -> Verdict:
     return Verdict(gravest.kind, max(hints, default=None))
 
 
-def _declared(error: Exception) -> Verdict | None:
-    """Read what the exception says about itself."""
-    kind = read_quietly(error, "resilience_kind")
-    if isinstance(kind, str) and kind in _KINDS:
-        return _verdict(kind, error, said_by(error))
-    retryable = read_quietly(error, "retryable")
-    if not isinstance(retryable, bool):
-        return None
-    status, said = status_of(error), said_by(error)
-    if retryable:
-        return _verdict("rate_limit" if status in _RATE_LIMIT else "transient", error, said)
-    return _verdict("key" if status in _KEY else "permanent", error, said)
+@cache
+def _answers() -> ModuleType:
+    from resilience import _answers as module  # noqa: PLC0415 - for exceptions that may have one
 
-
-def _by_answer(error: Exception) -> Verdict:
-    """Read status, words and headers of the answer that the exception stands for."""
-    said, status, code = said_by(error), status_of(error), read_quietly(error, "code")
-    word = (code.lower(),) if isinstance(code, str) else ()
-    if status is None and said is NOTHING and not word:  # no answer: most exceptions
-        return Verdict("transient", _own_hint(error))
-    if status is None or status < _FIRST_ERROR:  # as in a stream that had begun well
-        status = said.status or status
-    kind = kind_of_words((*word, *said.words), status)
-    return _verdict(kind or _kind_of(status), error, said)
-
-
-def _kind_of(status: int | None) -> Kind:
-    if status is None or status < _FIRST_ERROR:
-        return "transient"
-    if status in _RATE_LIMIT:
-        return "rate_limit"
-    if status in _KEY:
-        return "key"
-    if status in _TRANSIENT_4XX or status >= _FIRST_SERVER_ERROR:
-        return "permanent" if status in _PERMANENT_5XX else "transient"
-    return "permanent"
-
-
-def _verdict(kind: Kind, error: Exception, said: Said) -> Verdict:
-    """Return the verdict with the seconds that the exception carries, or its answer asked for."""
-    seconds = _own_hint(error)
-    if seconds is None:
-        from resilience._hints import retry_after  # noqa: PLC0415 - most exceptions have no answer
-
-        seconds = retry_after(headers_of(error), said, limited=kind == "rate_limit")
-    return Verdict(kind, seconds)
-
-
-def _own_hint(error: Exception) -> float | None:
-    seconds = read_quietly(error, "retry_after")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return None
-    return float(seconds) if 0 <= seconds <= _LONGEST else None
+    return module

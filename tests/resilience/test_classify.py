@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience import errors
-from resilience.classify import _PLACES, _SILENT, Verdict, _by_answer, classify
+from resilience._answers import by_answer
+from resilience.classify import _PLACES, _SILENT, Verdict, classify
 from tests.support.faults import BotoError, HttpError, Response
 
 TRANSIENT = {408, 425} | set(range(500, 600)) - {501, 505, 506, 529}
@@ -190,7 +191,7 @@ def test_what_stands_on_one_of_pythons_own_exceptions_is_read(place):
 @pytest.mark.parametrize("kind", sorted(_SILENT, key=repr), ids=lambda kind: kind.__name__)
 def test_pythons_own_exceptions_say_nothing(kind):
     """Reading them in full comes to what the short way answers."""
-    assert Verdict("transient") == _by_answer(kind.__new__(kind))
+    assert Verdict("transient") == by_answer(kind.__new__(kind))
 
 
 @pytest.mark.parametrize(
