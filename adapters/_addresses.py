@@ -13,7 +13,7 @@ from resilience._rules import fail
 __all__ = ["an_address", "checked_address", "complete_address"]
 
 _RULE = "must be an address such as https://host/v1"
-_UNSENDABLE = re.compile(r"[\s\x00-\x20\x7f\ud800-\udfff]")
+_UNSENDABLE = r"[\s\x00-\x20\x7f\ud800-\udfff]"
 
 
 def checked_address(setting: str, url: Any) -> str:
@@ -49,6 +49,6 @@ def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
         is_known = parts.scheme in ("http", "https") and bool(parts.hostname)
-        return is_known and parts.port != 0 and not _UNSENDABLE.search(url)
+        return is_known and parts.port != 0 and not re.search(_UNSENDABLE, url)
     except ValueError:  # of brackets or of the port
         return False

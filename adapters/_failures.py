@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -268,6 +267,8 @@ def _text(content: bytes, forms: tuple[str, ...]) -> str | None:
 
 
 def _phrase(status: int) -> str:
+    from http import HTTPStatus  # noqa: PLC0415 - for answers that say nothing themselves
+
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 from resilience import _clock
 
@@ -16,7 +16,7 @@ def new_request_id() -> str:
     process would inherit its state and repeat its ids.
     Safe for concurrent use.
     """
-    return f"req_{int(_clock.wall())}_{secrets.token_hex(8)}"
+    return f"req_{int(_clock.wall())}_{os.urandom(8).hex()}"
 
 
 def part_of(request_id: str, number: int) -> str:

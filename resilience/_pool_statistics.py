@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resilience import _clock
 from resilience._circuit_breaker import CircuitBreaker
 from resilience._pool_entries import KeyEntries
 from resilience._pool_member import Member
 from resilience._queue import PriorityQueue
-from resilience.telemetry._report import Report, report_of
 from resilience.telemetry._totals import Totals
 from resilience.telemetry.events import KeyRested, publish
 from resilience.telemetry.gauges import Reading
 from resilience.telemetry.history import Changes, name_of_entry
 from resilience.telemetry.instruments import record
+
+if TYPE_CHECKING:
+    from resilience.telemetry._report import Report
 
 __all__ = ["KeyStatistics"]
 
@@ -88,6 +90,8 @@ class KeyStatistics(KeyEntries):
         Raises:
             SettingsError: for an unknown entry.
         """
+        from resilience.telemetry._report import report_of  # noqa: PLC0415 - few programs report
+
         title = self.name if name is None else name_of_entry(self.name, name)
         changes = self._history_of(self._named(name)) if include_details else None
         return report_of(self._totals(name), title, changes)

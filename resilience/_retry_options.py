@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from resilience._budget import RetryBudget
 from resilience._core.backoff import Backoff
 from resilience._core.retry import RetryPolicy
 from resilience._record import record
@@ -16,6 +15,7 @@ from resilience.settings import reject_unknown
 from resilience.telemetry.events import RetryScheduled
 
 if TYPE_CHECKING:
+    from resilience._budget import RetryBudget
     from resilience._site import Site
 
 __all__ = ["On", "RetryOptions", "predicate"]
@@ -39,15 +39,12 @@ class RetryOptions:
         """Return the options for the decorator's arguments; what is left out has its default."""
         reject_unknown(settings, _KNOWN, "retry")
         check_all(settings)
-        budget = settings.get("budget")
-        if budget is not None and not isinstance(budget, RetryBudget):
-            fail("budget", "must be a RetryBudget, or None", budget)
         return cls(
             policy=_policy(settings),
             on=predicate("on", settings.get("on")),
             retry_result=settings.get("retry_result"),
             before_retry=settings.get("before_retry"),
-            budget=budget,
+            budget=_budget(settings.get("budget")),
             retry_nested=settings.get("retry_nested", False),
         )
 
@@ -130,6 +127,16 @@ def _policy(settings: Mapping[str, Any]) -> RetryPolicy:
     backoff = {field: settings[name] for name, field in _BACKOFF.items() if name in settings}
     others = {name: settings[name] for name in ("max_retries", "max_elapsed") if name in settings}
     return RetryPolicy(backoff=Backoff(**backoff), **others)
+
+
+def _budget(budget: object) -> RetryBudget | None:
+    if budget is None:
+        return None
+    from resilience._budget import RetryBudget  # noqa: PLC0415 - whoever has one has loaded it
+
+    if not isinstance(budget, RetryBudget):
+        fail("budget", "must be a RetryBudget, or None", budget)
+    return budget
 
 
 def predicate(setting: str, on: On) -> Callable[[Exception], bool] | None:
