@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from adapters._addresses import complete_address
@@ -26,6 +27,7 @@ __all__ = ["OK", "REDIRECTS", "AttemptParts"]
 OK = range(200, 300)
 REDIRECTS = range(300, 400)
 _ASKS = frozenset({"retry-after", "retry-after-ms"})
+_COUNT = re.compile(r"[0-9]{1,15}")  # `int` raises for thousands of digits
 
 
 class AttemptParts:
@@ -104,7 +106,7 @@ class AttemptParts:
             return
         limit, left, reset = (headers.get(name, "") for name in names)
         seconds = moment(reset)
-        if seconds is not None and limit.isdecimal() and left.isdecimal():
+        if seconds is not None and _COUNT.fullmatch(limit) and _COUNT.fullmatch(left):
             lease.tell(Told(exchange.request.model, int(limit), int(left), seconds, wait))
 
     @staticmethod

@@ -165,3 +165,15 @@ def test_keys_of_one_account_wait_for_none(make, server, clock):
     service.play(service.good(1))
 
     assert 10 == clock.now
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1.5", "-1", "", "\xb2", "many"])
+def test_a_number_that_makes_no_sense_says_nothing(make, server, clock, number):
+    """The answer that it came with is good all the same."""
+    service = Service(openai, server, make, api_key=KEY)
+    names = [NAMES[openai].format(name) for name in ("limit", "remaining")]
+    for name in names:
+        said = answer(CHAT[openai], headers={**service.said(1, 0), name: number})
+        service.play(said)
+
+    assert (2, 0) == (len(server.requests), clock.now)
