@@ -16,6 +16,7 @@ __all__ = ["Quota", "Told"]
 
 # Times are rounded, and told by the server's own clock; what drips from a bucket comes much sooner.
 _NEARLY = 0.9
+_ROUNDED = 1.0  # seconds: many servers tell whole ones
 
 
 class Told(NamedTuple):
@@ -41,7 +42,8 @@ class Quota:
 
     Requests are numbered as they are sent. What an answer says of its own request holds for all:
     if 7 are left after number 3, number 10 is the last one of the window. Until the first answer
-    of a new window it is taken to be like the one before.
+    of a new window it is taken to be like the one before. What the server says of a request that
+    was sent later holds, whatever it has said before.
 
     Attributes:
         is_kept: Whether the server has shown that nothing is served beyond a window.
@@ -55,6 +57,7 @@ class Quota:
         "_kind",
         "_last",
         "_length",
+        "_next",
         "_sent",
         "_told",
         "is_kept",
@@ -67,6 +70,7 @@ class Quota:
         self._is_one = True  # always the same, and not one for each model
         self._length = 0.0  # seconds
         self._last = 0  # number of the window
+        self._next = 0  # number that was not sent when the window became known
         # When the window ends is not known exactly: an answer is on its way for some time.
         self._after = self._before = self._told = -math.inf
         self._is_guess = False
@@ -76,6 +80,7 @@ class Quota:
         if self.is_kept and now >= self._before and self._kind is not None:
             self._last = self._sent + self._kind[1]
             self._after = self._before = now + self._length
+            self._told, self._next = now, self._sent + 1
             self._is_guess = True
         self._sent += 1
         return self._sent
@@ -89,14 +94,21 @@ class Quota:
         self._is_one = self._is_one and self._kind in (None, kind)
         self._kind, self._length = kind, max(self._length, said.reset)
         after, before, last = began + said.reset, now + said.reset, number + said.left
-        if before < self._after or not number:
-            return  # of a window that is over, or nobody knows of which
-        if after <= self._before:  # the window that is known
+        if not number or self._is_known_better(number, before):
+            return
+        if after <= self._before and before >= self._after:  # the window that is known
             last = min(last, self._last)
             if not self._is_guess:
                 after, before = max(after, self._after), min(before, self._before)
         self._after, self._before, self._last, self._told = after, before, last, now
-        self._is_guess = False
+        self._next, self._is_guess = self._sent + 1, False
+
+    def _is_known_better(self, number: int, before: float) -> bool:
+        """Return whether an answer is of a window that is over, or was merely rounded down."""
+        earlier = self._after - before
+        if number < self._next:
+            return earlier > 0
+        return 0 < earlier <= _ROUNDED and not self._is_guess
 
     def wait(self, now: float) -> float:
         """Return the seconds until one more may be sent."""

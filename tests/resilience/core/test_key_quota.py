@@ -203,3 +203,66 @@ def test_a_key_with_several_quotas_waits_for_none():
 def test_a_clock_that_went_back_holds_nobody_up():
     """It knows of no window."""
     assert 0.0 == kept().wait(-1e9)
+
+
+def test_windows_of_the_hour_end_when_the_server_says():
+    """They do not begin with the first request: after a pause much of one may be over already."""
+    quota = kept()
+    first, second = quota.send(17.0), quota.send(17.0)
+    quota.told(Told("model", 2, 1, 3.0), first, 17.0, 17.25)
+    quota.told(Told("model", 2, 0, 3.0), second, 17.0, 17.25)
+
+    assert 3.0 == quota.wait(17.25)
+    assert 0.0 == quota.wait(20.25)
+
+
+def test_others_may_use_up_a_window_that_was_guessed():
+    """What is left of it is what the server says, however early it ends."""
+    quota = kept()
+    number = quota.send(17.0)
+    quota.told(Told("model", 2, 0, 3.0), number, 17.0, 17.25)
+
+    assert 3.0 == quota.wait(17.25)
+
+
+def test_a_server_may_change_its_mind():
+    """The answer to a request that was sent later holds, even if its window ends earlier."""
+    quota = kept()
+    first = quota.send(10.0)
+    quota.told(Told("model", 2, 1, 10.0), first, 10.0, 10.0)
+    quota.told(Told("model", 2, 0, 2.0), quota.send(11.0), 11.0, 11.0)
+
+    assert 2.0 == quota.wait(11.0)
+
+
+def test_rounding_ends_no_window_early():
+    """Whole seconds that are told late in a second say less than those that came before."""
+    quota = kept()
+    first = quota.send(10.0)
+    quota.told(Told("model", 2, 1, 10.0), first, 10.0, 10.0)
+    quota.told(Told("model", 2, 0, 7.0), quota.send(12.5), 12.5, 12.5)
+
+    assert 7.5 == quota.wait(12.5)
+
+
+def test_a_clock_that_was_frozen_in_the_far_future_holds_nobody_up():
+    """A window that was only guessed there is not waited for either."""
+    quota = kept()
+    for _ in range(3):
+        quota.send(1e9)
+
+    assert 0.0 == quota.wait(20.0)
+
+
+@given(st.data())
+def test_nobody_waits_for_longer_than_the_server_said(data):
+    """Whatever it says: until the reset that it has named last, but for rounding."""
+    quota, now = kept(), 10.0
+    for _ in range(data.draw(st.integers(1, 20))):
+        now += data.draw(st.floats(0, 30))
+        if quota.wait(now):
+            continue
+        number, reset = quota.send(now), data.draw(st.floats(0, 15))
+        quota.told(Told("model", 2, data.draw(st.integers(0, 2)), reset), number, now, now)
+
+        assert reset + 1 >= quota.wait(now)
