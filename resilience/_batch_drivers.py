@@ -74,7 +74,7 @@ def drive_async(calls: Calls, site: Site) -> Callable[..., Any]:
         try:
             batch = put(item, loop)
             if batch is not None:
-                batch.start()
+                batch.start_in_loop()
             await item.future
         except BaseException as error:
             leave(item, error)
@@ -133,7 +133,7 @@ def _any_async(calls: Calls) -> Callable[..., Any]:
         try:
             batch = collector.put_in_loop(item, loop)
             if batch is not None:
-                batch.start()
+                batch.start_in_loop()
             await (item.future if item.end is None else item.wait(collector.name))
         except BaseException as error:
             calls.leave(item, error)

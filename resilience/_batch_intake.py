@@ -84,7 +84,7 @@ class Intake(BatchState):
             self._opened(batch, item)
         flush = self._reason(item, count)
         if flush is not None:
-            return self._claim(batch, flush, item)
+            return batch if self._claim(batch, flush, now, item) else None
         if count == 1:
             self._timers.set(loop, batch.machine.due)
         return None
@@ -97,8 +97,9 @@ class Intake(BatchState):
         """Take note that a batch has got its first item."""
         batch.context = copy_context() if item.around is None else item.around.context
         with self._lock:
-            self._waiting.pop(batch, None)  # the last one that is due
-            self._waiting[batch] = None
+            self._waiting.pop(batch, None)
+            if not batch.is_taken:  # another thread may have flushed it just now
+                self._waiting[batch] = None  # the last one that is due
 
     def _reason(self, item: Item, count: int) -> Flush | None:
         """Return why the batch of an item that has joined is to be run now, or None."""
@@ -110,14 +111,14 @@ class Intake(BatchState):
             return "time"
         return "explicit" if self.is_off else None
 
-    def _claim(self, batch: Batch, flush: Flush, runner: Item | None) -> Batch | None:
-        """Take a batch, unless somebody else has done so; return it then."""
+    def _claim(self, batch: Batch, flush: Flush, now: float, runner: Item | None) -> bool:
+        """Take a batch, and return whether that was possible: others may have done so."""
         with self._lock:
             if batch.is_taken:
-                return None
-            self._take(batch, flush, _clock.now(), runner)
+                return False
+            self._take(batch, flush, now, runner)
         self._taken(batch)
-        return batch
+        return True
 
     def _renew(self, key: Any, old: Batch | None, loop: asyncio.AbstractEventLoop | None) -> Batch:
         """Return the batch of this key that collects."""
@@ -132,12 +133,13 @@ class Intake(BatchState):
 
     def on_loop_time(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the batches of this loop that are due, and come back for the others."""
-        due, then = self._due_in(loop, _clock.now())
+        now = _clock.now()
+        due, then = self._due_in(loop, now)
         if then < math.inf:
             self._timers.set(loop, then)
         for batch in due:
-            if self._claim(batch, "time", None):
-                batch.start()
+            if self._claim(batch, "time", now, None):
+                batch.start_in_loop()
 
     def _due_in(self, loop: asyncio.AbstractEventLoop, now: float) -> tuple[list[Batch], float]:
         """Return the batches of a loop that are due, or empty, and when the next one will be."""

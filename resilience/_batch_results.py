@@ -28,9 +28,10 @@ _DOWN = frozenset({408, 425, 502, 503, 504})
 
 def unlisted(returned: object) -> str | None:
     """Return what is wrong with a batch function's result that is no list, or None."""
-    if hasattr(type(returned), "__iter__") and not isinstance(returned, _NO_LISTS):
+    kind = type(returned)
+    if kind is list or (hasattr(kind, "__iter__") and not isinstance(returned, _NO_LISTS)):
         return None
-    return f"must return a list with a result for each item, not {type(returned).__name__}"
+    return f"must return a list with a result for each item, not {kind.__name__}"
 
 
 def answers_of(results: Sequence[Any], count: int, name: str) -> Iterator[Answer]:

@@ -103,25 +103,27 @@ class Batch(BatchWork):
             except RuntimeError:  # no thread can be started any more
                 self.run_in_worker()
         elif self.loop is running_loop():
-            self._start_task()
+            self.start_in_loop()
         else:
             try:
                 self.collector.began(self)
-                call = LoopCall(self.collector, self.loop, self._start_task)
+                call = LoopCall(self.collector, self.loop, self.start_in_loop)
                 self.loop.call_soon_threadsafe(call)
             except RuntimeError:  # the loop is closed: nobody will ever run it
                 self.end(asyncio.CancelledError())
         self.runner = None  # it is in other hands now
 
-    def _start_task(self) -> None:
-        if not self._begin():
+    def start_in_loop(self) -> None:
+        """Run it as a task of its loop, which is the running one."""
+        if self._begin():
+            assert self.loop is not None  # noqa: S101 - for the checker
+            self.collector.began(self)
+            running = self.run_async()
+            running.send(None)  # so that it hears of it if its task is cancelled before it is run
+            self._task = self.loop.create_task(running, context=self._scenery())
+        else:
             self.end(None)
-            return
-        assert self.loop is not None  # noqa: S101 - for the checker
-        self.collector.began(self)
-        running = self.run_async()
-        running.send(None)  # so that it hears of it if its task is cancelled before it is run
-        self._task = self.loop.create_task(running, context=self._scenery())
+        self.runner = None  # it is in other hands now
 
     def _scenery(self) -> Context:
         """Return the context to run in: that of the first item, or of the call that began."""
