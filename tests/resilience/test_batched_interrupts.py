@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -15,7 +14,7 @@ import pytest
 from resilience import MissingResultError, batched
 from resilience._batch_collector import Collector
 from resilience.testing import FakeClock
-from tests.support.interrupts import interrupted_everywhere
+from tests.support.interrupts import Untraced, interrupted_everywhere
 from tests.support.queues import asleep
 
 pytestmark = pytest.mark.usefixtures("_ways_into_a_batch")
@@ -58,18 +57,6 @@ class Neighbours:
             self.fetch.flush()
             time.sleep(0)
         return self.outcomes
-
-
-class Untraced:
-    """Code in it is not interrupted."""
-
-    def __enter__(self):
-        self.tracer = sys.gettrace()
-        sys.settrace(None)
-
-    def __exit__(self, *_):
-        sys._getframe().f_trace_opcodes = True  # as in `interrupted_everywhere`
-        sys.settrace(self.tracer)
 
 
 def unturned(fetch):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-__all__ = ["interrupted_everywhere"]
+__all__ = ["Untraced", "interrupted_everywhere"]
 
 # The interpreter looks for signals when a function begins, when it jumps back, and after the call
 # of a function that is not written in Python; not when a Python function returns. What a trace
@@ -31,6 +31,18 @@ def interrupted_everywhere(body: Callable[[], object]) -> Iterator[str]:
         if not place:
             return
         yield place
+
+
+class Untraced:
+    """Code in it is not interrupted."""
+
+    def __enter__(self) -> None:
+        self.tracer = sys.gettrace()
+        sys.settrace(None)
+
+    def __exit__(self, *_: object) -> None:
+        sys._getframe().f_trace_opcodes = True  # as in `interrupted_everywhere`
+        sys.settrace(self.tracer)
 
 
 def _trace(body: Callable[[], object], number: int) -> str:
