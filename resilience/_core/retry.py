@@ -11,7 +11,7 @@ The rules, in the order in which they win:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from resilience._core.backoff import Backoff
@@ -27,7 +27,7 @@ Source = Literal["backoff", "server"]
 Wait = tuple[float, Source]
 
 
-@dataclass(slots=True)
+@record(kw_only=False)
 class Stop:
     """Do not try again; `reason` completes the sentence "not retried: …"."""
 
