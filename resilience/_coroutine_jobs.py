@@ -58,14 +58,14 @@ class CoroutineJob(Job):
 
     async def steps(self) -> Any:
         """Make the call, in the task that holds its permit."""
-        submitter, args, kwargs = self.submitter, self._args, self._kwargs
+        submitter, call, args = self.submitter, self._call, self._args
         self._holder = holder()
         if self.fate == "granted":
             submitter.queue.reserve(self._holder, self)
             if not submitter.keeps_permit:
                 permit_reserved(submitter.queue)
         del self  # an error of the call holds this frame
-        return await submitter.call(*args, **kwargs)
+        return await call(*args)
 
     def give_back(
         self,

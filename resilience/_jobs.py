@@ -47,7 +47,8 @@ class Submitter:
         self.place: object = executor or queue
 
 
-_NOTHING: dict[str, Any] = {}
+def _no_call() -> None:
+    """Stand for a call that has been made."""
 
 
 class Job(SubmittedFuture[Any], JobTicket):
@@ -57,7 +58,7 @@ class Job(SubmittedFuture[Any], JobTicket):
     All that is one object, since many may wait; its lock is that of the queue.
     """
 
-    __slots__ = ("_args", "_context", "_kwargs", "submitter")
+    __slots__ = ("_args", "_call", "_context", "submitter")
 
     def __init__(self, submitter: Submitter, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         # What the base classes set as well: to call them would take as long as all of this.
@@ -66,8 +67,8 @@ class Job(SubmittedFuture[Any], JobTicket):
         self.fate = "new"
         self.at_once = self.claimed = False
         self.submitter = submitter
+        self._call = partial(submitter.call, **kwargs) if kwargs else submitter.call
         self._args = args
-        self._kwargs = kwargs or _NOTHING
         self._context = copy_context() or None  # an empty one is made when it runs
 
     @property
@@ -121,7 +122,7 @@ class Job(SubmittedFuture[Any], JobTicket):
         result: Any = None
         error: BaseException | None = None
         try:
-            result = context.run(submitter.call, *self._args, **self._kwargs)
+            result = context.run(self._call, *self._args)
         except BaseException as caught:  # noqa: BLE001 - the future's owner gets it
             error = caught
         following = self.give_back(me, submitter.place, result, error)
@@ -142,7 +143,7 @@ class Job(SubmittedFuture[Any], JobTicket):
         Returns:
             A job that can follow at this place.
         """
-        self._args, self._kwargs, self._context = (), _NOTHING, None
+        self._call, self._args, self._context = _no_call, (), None  # it may outlive the arguments
         if self.fate != "granted":
             return None
         return self.submitter.queue.job_done(me, self, place, result, error)
@@ -153,8 +154,8 @@ class Job(SubmittedFuture[Any], JobTicket):
             self._state = "RUNNING"
 
     def end_unheard(self, result: Any, error: BaseException | None) -> None:
-        """End if nobody has asked to hear of it; the lock is held."""
-        if self.audience is None and self._state == "RUNNING":
+        """End if it has not yet, since nobody has asked to hear of it; the lock is held."""
+        if self._state == "RUNNING":
             self._result, self._exception = result, error
             self._state = "FINISHED"
 
@@ -182,7 +183,8 @@ def _run_all(job: Job) -> Callable[[], object] | None:
         following = job.run(me)
         if following is None and job.can_tell_later:
             return job.tell
-        job.tell()
+        if job.audience is not None:
+            job.tell()
         if following is None:
             del job  # its error holds the frames around it
             return None

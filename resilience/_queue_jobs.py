@@ -121,19 +121,19 @@ class QueueJobs(QueueState):
         following: Job | None = None
         with self._lock:
             now = _clock.now() if machine.aging else 0.0
-            others = machine.worker_done(now, permits=self._take_permit(me, job))
+            granted = machine.worker_done(now, self._take_permit(me, job))
             drained = self._take_drained() if self.drains else []
             is_heard = job.audience is not None
-            job.end_unheard(result, error)
-            for index, each in enumerate(others):
-                if isinstance(each, Job) and each.place is place:
-                    following = each
-                    del others[index]
-                    if not is_heard:
-                        each.follows()
-                    break
-        if others or drained or self._late:
-            self._wake(others, drained)
+            if not is_heard:
+                job.end_unheard(result, error)
+            first = granted[0] if granted else None
+            if isinstance(first, Job) and first.place is place:
+                following = first
+                del granted[0]
+                if not is_heard:  # else callbacks may run before it does
+                    following.follows()
+        if granted or drained or self._late:
+            self._wake(granted, drained)
         return following
 
     def _take_permit(self, me: object, job: Job) -> int:

@@ -184,7 +184,7 @@ class QueueMachine:
         self.taken -= 1
         return self.grant(now)
 
-    def worker_done(self, now: float, *, permits: int = 0) -> list[Ticket]:
+    def worker_done(self, now: float, permits: int = 0) -> list[Ticket]:
         """Take note that a worker is free again, and perhaps the permit of its call as well."""
         self.busy_workers -= 1
         self.taken -= permits

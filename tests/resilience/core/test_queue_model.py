@@ -112,7 +112,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         waiter = data.draw(st.sampled_from([each for each in self.running if each.is_job]))
         self.running.remove(waiter)
         self.workers -= 1
-        self.check_granted(self.machine.worker_done(self.now, permits=1))
+        self.check_granted(self.machine.worker_done(self.now, 1))
 
     def take(self, waiter):
         """Pass where there is room, every other time; take a step where not."""
