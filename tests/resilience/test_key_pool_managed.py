@@ -254,6 +254,24 @@ def test_trap_3_ctrl_c_at_any_point_loses_no_lease(limits):
     assert 20 < len(places)
 
 
+@pytest.mark.parametrize("strategy", ["least-loaded", "weighted"])
+def test_trap_3_ctrl_c_at_any_point_leaves_the_order_whole(strategy):
+    """Interrupted in the midst of a choice, it still chooses by load and by weight."""
+    pool = pool_of("abc", strategy=strategy)
+    fetch = pool.inject("key")(lambda *, key: key)
+    pool.update("c", weight=2)
+    seen = Counter()
+    for place in interrupted_everywhere(fetch):
+        seen[place.split(":")[0].split(".")[0]] += 1
+        leases = [pool.take() for _ in range(8)]
+
+        assert Counter(a=2, b=2, c=4) == Counter(lease.name for lease in leases), place
+        for lease in leases:
+            lease.finish(None)
+
+    assert {"Order"} < seen.keys()
+
+
 # -- a storm ---------------------------------------------------------------------------------
 
 
