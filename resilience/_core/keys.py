@@ -82,7 +82,7 @@ class KeyRing:
         self.in_order: list[Entry] = []  # of adding
         self._orders: dict[tuple[type[Order], int, bool], Order] = {}  # those that were asked for
         self._added = 0
-        self._last = -1  # the position of the entry that served last
+        self._last = 0  # the position of the entry that served last, counted from 1
 
     def add(self, entry: Entry) -> None:
         """Put an entry behind all others."""
@@ -128,8 +128,9 @@ class KeyRing:
 
     def in_turn(self) -> Iterator[Entry]:
         """Return all entries, those first that come after the one that served last."""
-        entries = self.in_order
-        turn = bisect_right(entries, self._last, key=_position)
+        entries, turn = self.in_order, self._last
+        if self._added != len(entries):  # one was removed: positions are places no more
+            turn = bisect_right(entries, turn, key=_position)
         return map(entries.__getitem__, range(turn - len(entries), turn))
 
     def order(self, kind: type[Order], tier: int, *, takes_any: bool) -> Order:

@@ -23,7 +23,7 @@ def round_robin(offer: Offer, random: float) -> Entry | None:
     """Return the next one; one with a free permit, if there is any."""
     del random
     turn = next(iter(offer), None)
-    if turn is None or turn.has_permit:
+    if turn is None or turn.line is None or turn.has_permit:
         return turn
     return next((entry for entry in offer if entry.has_permit), turn)
 
