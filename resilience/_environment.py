@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from resilience.errors import MissingKeyError
 
@@ -54,15 +55,23 @@ def _numbered(name: str, variables: Iterable[str]) -> list[str]:
 
 def _env_file() -> dict[str, str]:
     """Return what stands in the nearest `.env`; one that cannot be read is none."""
-    from dotenv import dotenv_values, find_dotenv  # noqa: PLC0415 - not before a key is looked for
-
     try:
+        if not _is_there():
+            return {}
+        from dotenv import dotenv_values, find_dotenv  # noqa: PLC0415 - many have no such file
+
         return _filled(dotenv_values(find_dotenv(usecwd=True)))
     except (OSError, UnicodeError) as error:
         kind = type(error).__name__
         fields = {"resilience_error_type": kind}
         _logger.warning("the file .env cannot be read (%s)", kind, extra=fields)
         return {}
+
+
+def _is_there() -> bool:
+    folder = Path.cwd()
+    # Unlike `Path.exists`, it holds a folder that may not be looked into for an empty one.
+    return any(os.path.exists(each / ".env") for each in (folder, *folder.parents))  # noqa: PTH110
 
 
 def _filled(variables: Mapping[str, str | None]) -> dict[str, str]:

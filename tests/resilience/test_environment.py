@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import sys
 
 import pytest
 
@@ -197,3 +198,12 @@ def test_a_single_variable_is_looked_up_alike(folder, monkeypatch):
     assert ("environment", "file", None) == tuple(
         lookup(name) for name in ("SERVICE_KEY", "OTHER_KEY", "OTHER_KEY_1")
     )
+
+
+def test_without_a_file_nothing_is_loaded_that_reads_one(monkeypatch):
+    """Most programs in production have their keys in the environment alone."""
+    monkeypatch.setitem(sys.modules, "dotenv", None)  # importing it would fail
+    monkeypatch.setenv("SERVICE_KEY", "sk-1")
+
+    assert {"SERVICE_KEY": "sk-1"} == keys_of(KeyPool.from_env("SERVICE_KEY"))
+    assert lookup("OTHER_KEY") is None
