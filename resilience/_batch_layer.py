@@ -48,6 +48,7 @@ class BatchLayer(BaseLayer):
 
     kind = "batched"
     records = True
+    submits = True
 
     batcher: Batcher
     calls: SyncCalls | AsyncCalls

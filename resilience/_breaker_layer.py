@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from resilience import _clock
 from resilience._circuit_breaker import CircuitBreaker
@@ -108,6 +108,7 @@ class BreakerLayer(BaseLayer):
     """The layer that `@circuit_breaker` adds."""
 
     kind = "circuit_breaker"
+    __slots__ = ("_key", "breaker", "breakers", "metrics_enabled", "name")
 
     def __init__(
         self,
@@ -182,11 +183,28 @@ class BreakerLayer(BaseLayer):
         return f"circuit_breaker: {self.breaker.explain()}{per_key}"
 
 
+class _Special(NamedTuple):
+    """What is asked of a call beside its outcome; most breakers ask nothing, and have none."""
+
+    streams: bool
+    timed: bool
+    leases: bool
+
+    def begin(self, kwargs: dict[str, Any]) -> tuple[float | None, bool]:
+        """Return when a timed call begins, and whether its failure counts elsewhere."""
+        started = _clock.now() if self.timed else None
+        return started, self.leases and counts_elsewhere(kwargs)
+
+
+def _special(breaker: CircuitBreaker, site: Site) -> _Special | None:
+    special = _Special(site.streams, breaker.slow_from is not None, "key_pool" in site.outside)
+    return special if any(special) else None
+
+
 def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
     """Return `inner` behind one breaker; while it is closed and well, no lock is taken."""
-    machine, streams, name = breaker.machine, site.streams, site.name
-    always, timed = machine.rules.windowed, breaker.slow_from is not None
-    tells, leases = "retry" in site.outside, "key_pool" in site.outside
+    machine, name, tells = breaker.machine, site.name, "retry" in site.outside
+    special = _special(breaker, site)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use:
@@ -199,8 +217,7 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
             raise breaker.refusal(seconds)
         else:
             permit = breaker.admit()
-        started = _clock.now() if timed else None
-        elsewhere = leases and counts_elsewhere(kwargs)
+        started, elsewhere = special.begin(kwargs) if special else (None, False)
         try:
             result = inner(*args, **kwargs) if kwargs else inner(*args)
         except BaseException as error:
@@ -208,10 +225,10 @@ def _sync(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Cal
             if tells and not elsewhere:
                 _tell_retry(error, breaker)
             raise
-        if streams:
+        if special and special.streams:
             record = partial(breaker.record, permit, started=started, elsewhere=elsewhere)
             result.on_end(record)
-        elif machine.failures or always or not machine.closed:
+        elif not machine.calm:
             breaker.record(permit, None, started)
         return result
 
@@ -227,9 +244,8 @@ def _tell_retry(error: BaseException, breaker: CircuitBreaker) -> None:
 
 def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
     """Return the coroutine function `inner` behind one breaker; as `_sync`, but for `await`."""
-    machine, streams, name = breaker.machine, site.streams, site.name
-    always, timed = machine.rules.windowed, breaker.slow_from is not None
-    tells, leases = "retry" in site.outside, "key_pool" in site.outside
+    machine, name, tells = breaker.machine, site.name, "retry" in site.outside
+    special = _special(breaker, site)
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         if deadlines.in_use:
@@ -242,8 +258,7 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
             raise breaker.refusal(seconds)
         else:
             permit = breaker.admit()
-        started = _clock.now() if timed else None
-        elsewhere = leases and counts_elsewhere(kwargs)
+        started, elsewhere = special.begin(kwargs) if special else (None, False)
         try:
             result = await (inner(*args, **kwargs) if kwargs else inner(*args))
         except BaseException as error:
@@ -251,10 +266,10 @@ def _async(breaker: CircuitBreaker, inner: Callable[..., Any], site: Site) -> Ca
             if tells and not elsewhere:
                 _tell_retry(error, breaker)
             raise
-        if streams:
+        if special and special.streams:
             record = partial(breaker.record, permit, started=started, elsewhere=elsewhere)
             result.on_end(record)
-        elif machine.failures or always or not machine.closed:
+        elif not machine.calm:
             breaker.record(permit, None, started)
         return result
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from resilience import _clock, _fork
 from resilience._core.breaker import Breaker
-from resilience._core.breaker_states import BreakerRules, Disabled, Open
+from resilience._core.breaker import Transition as Move
+from resilience._core.breaker_states import BreakerRules, Disabled, Open, shared_rules
 from resilience._hooks import guarded, says_yes
 from resilience._retry_options import predicate
 from resilience._rules import check_all, fail
@@ -225,14 +226,11 @@ class CircuitBreaker:
             moves = self._take_moves()
         self._announce(moves)
 
-    def _take_moves(self) -> list[Any]:
-        machine = self.machine
-        if not machine.transitions:
-            return machine.transitions
-        moves, machine.transitions = machine.transitions, []
+    def _take_moves(self) -> tuple[Move, ...]:
+        moves, self.machine.transitions = self.machine.transitions, ()
         return moves
 
-    def _announce(self, moves: list[Any]) -> None:
+    def _announce(self, moves: tuple[Move, ...]) -> None:
         """Tell everybody, after the lock was let go: a listener may use this very breaker."""
         for move in moves:
             record = Transition(
@@ -289,4 +287,4 @@ def _rules(settings: dict[str, Any], slow_from: float | None) -> BreakerRules:
     longest, first = settings.get("max_reset_timeout"), settings.get("reset_timeout", 30.0)
     if longest is not None and longest < first:
         fail("max_reset_timeout", f"must be at least reset_timeout={first:g}", longest)
-    return BreakerRules(**settings)
+    return shared_rules(**settings)

@@ -110,6 +110,7 @@ class QueueLayer(BaseLayer):
     """The layer that `@prioritized` adds."""
 
     kind = "prioritized"
+    submits = True
 
     def __init__(self, queue: PriorityQueue, executor: Executor | None, common: Common) -> None:
         self.queue = queue

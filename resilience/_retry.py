@@ -100,6 +100,7 @@ class RetryLayer(BaseLayer):
     """The layer that `@retry` adds; beside its switch it keeps nothing between calls."""
 
     kind = "retry"
+    __slots__ = ("_options", "metrics_enabled", "name", "switch")
 
     def __init__(self, options: RetryOptions, common: Common, switch: Switch | None = None) -> None:
         self._options = options

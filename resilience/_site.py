@@ -121,6 +121,11 @@ class Layer(Protocol):
         """Return the attributes that the function gets; `call` is the whole stack."""
         ...
 
+    @property
+    def submits(self) -> bool:
+        """Whether one of these attributes is `submit`, and the like, which a method binds."""
+        ...
+
     def serves(self, function: Any, statistics: CallStatistics | None) -> None:
         """Take note of the decorated function and of its record, or None where it has none."""
         ...
@@ -142,9 +147,12 @@ class Layer(Protocol):
 class BaseLayer:
     """What most layers do not have: a name, something to do last, something to look at."""
 
+    __slots__ = ()
+
     name: str | None = None
     metrics_enabled: bool = True
     records: bool = False
+    submits: bool = False
 
     def innermost(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""

@@ -22,6 +22,7 @@ Two rules keep the machine honest under concurrency:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import count
 from typing import NamedTuple
 
@@ -50,6 +51,7 @@ class Breaker:
 
     Attributes:
         closed: Whether calls pass without asking; the driver's fast path reads it.
+        calm: Whether a success changes nothing, so that it need not be recorded; read likewise.
         permit: The permit of every call that passes while the circuit is closed.
         failures: Consecutive failures; they stay when the circuit opens.
     """
@@ -57,6 +59,7 @@ class Breaker:
     __slots__ = (
         "_openings",
         "_permits",
+        "calm",
         "closed",
         "failures",
         "permit",
@@ -68,17 +71,17 @@ class Breaker:
     def __init__(self, rules: BreakerRules) -> None:
         self.rules = rules
         self._openings = 0  # in a row, without a success between them
-        self._permits = count()  # no permit is given twice
+        self._permits: Iterator[int] | None = None  # while it has never opened there is but one
         self.permit = -1
         self.failures = 0
-        self.transitions: list[Transition] = []  # taken and emptied by the driver
-        self._enter(Closed(rules, next(self._permits)))
+        self.transitions: tuple[Transition, ...] = ()  # taken and emptied by the driver
+        self._enter(Closed(rules, 0))
 
     def admit(self, now: float) -> int | None:
         """Return a permit, or None for a refusal."""
         state = self.state
         if isinstance(state, Open) and state.is_over(now):
-            self._move(HalfOpen(self.rules, self._permits), "reset_timeout")
+            self._move(HalfOpen(self.rules, self._numbers()), "reset_timeout")
         return self.state.admit(now)
 
     def wait(self, now: float) -> float:
@@ -111,11 +114,12 @@ class Breaker:
         if not state.owns(permit) or isinstance(state, Open | Disabled):
             return  # the answer is older than the last transition
         self.failures = self.failures + 1 if failed else 0
+        self.calm = not failed and self.closed and not self.rules.windowed
         judge = state.failure if failed else state.success
         reason = judge(permit, now, slow=slow)
         if reason == "probe_succeeded":
             self._openings = 0
-            self._move(Closed(self.rules, next(self._permits)), reason)
+            self._move(Closed(self.rules, next(self._numbers())), reason)
         elif reason is not None:
             self._openings += 1
             self._move(Open(now, self.rules.open_for(self._openings)), reason)
@@ -133,7 +137,7 @@ class Breaker:
     def close(self) -> None:
         """Close by hand, with nothing counted."""
         self._openings = 0
-        self._move(Closed(self.rules, next(self._permits)), "manual")
+        self._move(Closed(self.rules, next(self._numbers())), "manual")
 
     def disable(self) -> None:
         """Let everybody pass and count nothing, until `enable()`."""
@@ -144,10 +148,16 @@ class Breaker:
         if isinstance(self.state, Disabled):
             self.close()
 
+    def _numbers(self) -> Iterator[int]:
+        """Return the permits that are left: none is given twice."""
+        if self._permits is None:
+            self._permits = count(1)
+        return self._permits
+
     def _move(self, target: State, reason: str) -> None:
         source = self.state
         if source.name != target.name:
-            self.transitions.append(Transition(source.name, target.name, reason))
+            self.transitions += (Transition(source.name, target.name, reason),)
         self._enter(target)
 
     def _enter(self, state: State) -> None:
@@ -156,3 +166,4 @@ class Breaker:
             self.failures = 0
             self.permit = state.permit  # before `closed`, since others read both without a lock
         self.closed = isinstance(state, Closed)
+        self.calm = self.closed and not self.rules.windowed

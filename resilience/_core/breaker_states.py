@@ -7,6 +7,7 @@ answer (`neutral`) never leads anywhere, and is the one step that is taken witho
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from resilience._core.window import CountWindow, TimeWindow
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
     from resilience._core.window import Window
 
-__all__ = ["PROBE_GUESS", "BreakerRules", "Closed", "Disabled", "HalfOpen", "Open", "State"]
+__all__ = [
+    "PROBE_GUESS",
+    "BreakerRules",
+    "Closed",
+    "Disabled",
+    "HalfOpen",
+    "Open",
+    "State",
+    "shared_rules",
+]
 
 PROBE_GUESS = 0.1  # seconds until a probe may have answered: when others may look again
 # With `reset_timeout=0` every probe would count as lost at once, and everybody would pass.
@@ -68,6 +78,10 @@ class BreakerRules:
         except OverflowError:
             grown = self.max_reset_timeout
         return max(self.reset_timeout, min(self.max_reset_timeout, grown))
+
+
+# Most circuits of a program have the same rules. Typed: 5 and 5.0 are shown as they were given.
+shared_rules = lru_cache(maxsize=1_000, typed=True)(BreakerRules)
 
 
 class Closed:

@@ -159,6 +159,13 @@ class BreakerAgainstModel(RuleBasedStateMachine):
         assert (self.model.state == "CLOSED") is self.breaker.closed
 
     @invariant()
+    def calm_is_who_learns_nothing_from_a_success(self):
+        rules, log = self.model.rules, self.model.log
+        is_windowed = (rules.failure_rate, rules.slow_call_rate) != (None, None)
+        is_well = self.model.state == "CLOSED" and not (log and log[-1][0])
+        assert (is_well and not is_windowed) is self.breaker.calm
+
+    @invariant()
     def no_more_probes_than_allowed(self):
         if self.model.state == "HALF-OPEN":
             assert self.model.rules.half_open_max_calls >= len(self.breaker.state._probes)
