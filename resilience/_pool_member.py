@@ -104,6 +104,7 @@ class Member:
         breaker: The circuit of its server, or None.
     """
 
+    kind = "entry"
     __slots__ = ("breaker", "entry", "own", "queue", "secret", "statistics")
 
     def __init__(self, entry: Entry, secret: Secret, own: dict[str, Any]) -> None:
@@ -113,7 +114,7 @@ class Member:
         self.queue: PriorityQueue | None = None
         self.breaker: CircuitBreaker | None = None
         self.statistics = CallStatistics(entry.name)
-        self.statistics.watch("entry", self.live)
+        self.statistics.watch(self)
 
     def live(self) -> dict[str, Any]:
         """Return the values that statistics show as they are now."""

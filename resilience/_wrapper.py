@@ -63,24 +63,24 @@ class Wrapper(wrapt.FunctionWrapper[Any, Any]):
         for layer in layers:
             layer.serves(self, statistics)
             if statistics is not None:
-                statistics.watch(layer.kind, layer.live)
-        self._self_handles = {
-            name: handle for layer in layers[::-1] for name, handle in layer.handles(call).items()
-        }
-        if statistics is not None:
-            self._self_handles["metrics"] = statistics.switch
-        self._self_bind = _binder(function, self._self_handles)
+                statistics.watch(layer)
+        submits = any(layer.submits for layer in layers)
+        # Most are never looked at: 300 bytes of each function.
+        self._self_handles: dict[str, Any] | None = None
+        if submits:
+            _handles_of(self)
+        self._self_bind = _binder(function, submits=submits)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         bind = self._self_bind
         return self if instance is None or bind is None else bind(self, instance)
 
     def __getattr__(self, name: str) -> Any:
-        handles = self._self_handles
+        handles = self._self_handles or _handles_of(self)
         return handles[name] if name in handles else getattr(self.__wrapped__, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*dir(self.__wrapped__), *self._self_handles})
+        return sorted({*dir(self.__wrapped__), *_handles_of(self)})
 
     def __repr__(self) -> str:
         kinds = ", ".join(layer.kind for layer in self._self_layers)
@@ -113,7 +113,7 @@ class _Bound(wrapt.ObjectProxy[Any]):
     def __init__(self, wrapper: Wrapper, instance: object) -> None:
         method = MethodType(wrapper, instance)
         super().__init__(method)
-        self._self_handles = wrapper._self_handles
+        self._self_handles = _handles_of(wrapper)
         _Bound.__dict__["__call__"].__set__(self, method)
 
     def __getattr__(self, name: str) -> Any:
@@ -151,8 +151,21 @@ class _ClassMethod(classmethod):  # type: ignore[type-arg] # of any parameters
         return self.__func__.__get__(type(instance) if owner is None else owner)
 
 
+def _handles_of(wrapper: Wrapper) -> dict[str, Any]:
+    """Return the attributes that the layers give; two threads may make the same at once."""
+    handles = wrapper._self_handles
+    if handles is None:
+        handles, statistics = {}, wrapper._self_site.statistics
+        for layer in reversed(wrapper._self_layers):
+            handles.update(layer.handles(wrapper.__call__))
+        if statistics is not None:
+            handles["metrics"] = statistics.switch
+        wrapper._self_handles = handles
+    return handles
+
+
 def _binder(
-    function: Callable[..., Any], handles: dict[str, Any]
+    function: Callable[..., Any], *, submits: bool
 ) -> Callable[[Wrapper, object], Any] | None:
     """Return what binds a wrapper to an instance, or None where the function itself binds to none.
 
@@ -160,7 +173,7 @@ def _binder(
     """
     if isinstance(function, _NEVER_BOUND) or not hasattr(type(function), "__get__"):
         return None
-    return _Bound if "submit" in handles else MethodType
+    return _Bound if submits else MethodType
 
 
 def decorate(function: Any, *make_layers: Callable[[str], Layer], describe_span: Any = None) -> Any:
@@ -245,7 +258,12 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def _kinds(layers: tuple[Layer, ...]) -> tuple[str, ...]:
-    return tuple(layer.kind for layer in layers)
+    return _shared(*(layer.kind for layer in layers))
+
+
+@functools.cache  # there are few different stacks
+def _shared(*kinds: str) -> tuple[str, ...]:
+    return kinds
 
 
 def _unwrapped(function: Any) -> tuple[Any, tuple[Layer, ...]]:

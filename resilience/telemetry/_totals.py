@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import NoneType
-from typing import Any
+from typing import Any, Protocol
 
 from resilience.telemetry.histogram import Histogram
 from resilience.telemetry.timeline import Timeline
 
-__all__ = ["ATTEMPT", "GRAVEST_FIRST", "RETRIED", "TOKENS", "Live", "Totals", "count"]
+__all__ = ["ATTEMPT", "GRAVEST_FIRST", "RETRIED", "TOKENS", "Totals", "Watched", "count"]
 
 ATTEMPT, RETRIED = "attempt", "retried attempt"  # that failed
 GRAVEST_FIRST = ("OPEN", "HALF-OPEN", "DISABLED", "CLOSED")  # states of circuits
@@ -26,8 +26,20 @@ TOKENS = (
 )
 _MOST_TYPES = 100  # errors and models that are told apart; what comes later is "other"
 _COUNTERS = ("outcomes", "counts", "errors", "attempt_errors", "models")
+_NONE: Counter[str] = Counter()  # stands for each that has counted nothing yet; stays empty
 
-Live = Callable[[], dict[str, Any]]
+
+class Watched(Protocol):
+    """A layer, or an entry of a pool, that has values that change."""
+
+    @property
+    def kind(self) -> str:
+        """What it is called among the layers of a function."""
+        ...
+
+    def live(self) -> dict[str, Any]:
+        """Return the values as they are now: sizes, states."""
+        ...
 
 
 class Totals:
@@ -37,16 +49,27 @@ class Totals:
         live: What is so just now: sizes, states; `entries` holds those of its pools, by name.
     """
 
+    __slots__ = (*_COUNTERS, "latency", "live", "timeline", "tokens")
+
     def __init__(self) -> None:
         self.latency = Histogram()
         self.timeline = Timeline()
-        self.outcomes: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter()  # retries, timeouts, cooldowns, tokens
-        self.errors: Counter[str] = Counter()  # of calls
-        self.attempt_errors: Counter[str] = Counter()
-        self.models: Counter[str] = Counter()
+        # Most functions never need most of them; what is written to is had by `own`.
+        self.outcomes: Counter[str] = _NONE
+        self.counts: Counter[str] = _NONE  # retries, timeouts, cooldowns, tokens
+        self.errors: Counter[str] = _NONE  # of calls
+        self.attempt_errors: Counter[str] = _NONE
+        self.models: Counter[str] = _NONE
         self.tokens: dict[str, Counter[str]] = {}  # by model
         self.live: dict[str, Any] = {}
+
+    def own(self, name: str) -> Counter[str]:
+        """Return the counter of that name, made when it is first written to."""
+        counter: Counter[str] = getattr(self, name)
+        if counter is _NONE:
+            counter = Counter()
+            setattr(self, name, counter)
+        return counter
 
     @property
     def requests(self) -> int:
@@ -58,7 +81,8 @@ class Totals:
         self.latency.merge(other.latency)
         self.timeline.merge(other.timeline)
         for name in _COUNTERS:
-            getattr(self, name).update(getattr(other, name))
+            if counted := getattr(other, name):
+                self.own(name).update(counted)
         for model, tokens in other.tokens.items():
             self.tokens.setdefault(model, Counter()).update(tokens)
 
@@ -76,9 +100,9 @@ class Totals:
 
     def used(self, model: str | None, tokens: dict[str, int]) -> None:
         """Count what one request to a model consumed."""
-        counters = [self.counts]
+        counters = [self.own("counts")]
         if model:
-            known = count(self.models, model)
+            known = count(self.own("models"), model)
             counters.append(self.tokens.setdefault(known, Counter()))
         for kind, number in tokens.items():
             for each in counters:
@@ -95,16 +119,16 @@ class Totals:
             number: How many there were.
         """
         if what in (ATTEMPT, RETRIED):
-            self.counts["retries"] += number * (what == RETRIED)
+            self.own("counts")["retries"] += number * (what == RETRIED)
             if kind is not NoneType:
-                count(self.attempt_errors, kind.__name__, number)
+                count(self.own("attempt_errors"), kind.__name__, number)
             return
-        self.outcomes[what] += number
+        self.own("outcomes")[what] += number
         if seconds is not None:
             self.latency.extend((seconds,) * number)
-            self.counts["timeouts"] += number * issubclass(kind, TimeoutError)
+            self.own("counts")["timeouts"] += number * issubclass(kind, TimeoutError)
         if what != "cancelled":
-            count(self.errors, kind.__name__, number)
+            count(self.own("errors"), kind.__name__, number)
 
     def counters(self, more: int = 0) -> tuple[int, ...]:
         """Return what the timeline follows, with so many successes `more`."""

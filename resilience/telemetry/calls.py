@@ -54,7 +54,7 @@ class Recorder:
 
     def __init__(self, site: Site, statistics: CallStatistics) -> None:
         self._site = site
-        self._succeeded = {"resilience.name": site.name, "resilience.outcome": "success"}
+        self._succeeded: dict[str, str] | None = None
         self._statistics = statistics
         self._retries = site.retries
         self._has_looked = False
@@ -90,7 +90,7 @@ class Recorder:
         if observed is not None:
             found = observed.leave()
             if found is not None and measures:
-                attributes = self._succeeded if error is None else self._attributes_of(error)
+                attributes = self._attributes_of(error)
                 found.record("resilience.call.duration", seconds, attributes, observed.example)
         if error is None:
             statistics.succeeded(seconds)
@@ -122,8 +122,13 @@ class Recorder:
         else:
             self._statistics.succeeded_since(began)
 
-    def _attributes_of(self, error: BaseException) -> dict[str, str]:
+    def _attributes_of(self, error: BaseException | None) -> dict[str, str]:
+        if error is None and self._succeeded is not None:
+            return self._succeeded
         attributes = {"resilience.name": self._site.name, "resilience.outcome": outcome_of(error)}
+        if error is None:
+            self._succeeded = attributes
+            return attributes
         if attributes["resilience.outcome"] != "cancelled":
             attributes["error.type"] = error_type_of(error)
         return attributes

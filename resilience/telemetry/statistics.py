@@ -18,7 +18,7 @@ from resilience._fork import SharedLock
 from resilience._marks import read_quietly
 from resilience._switches import Switch
 from resilience.errors import RefusedError
-from resilience.telemetry._totals import ATTEMPT, RETRIED, Live, Totals
+from resilience.telemetry._totals import ATTEMPT, RETRIED, Totals, Watched
 from resilience.telemetry.events import Outcome
 
 __all__ = [
@@ -38,6 +38,27 @@ _NEUTRAL = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit
 
 _registry: dict[str, CallStatistics] = {}
 _lock = SharedLock()
+
+
+class _Guard:
+    """The lock around every step that counts: one for all records, since it is held for moments.
+
+    One of its own would take 270 bytes of each. It is re-entrant: in any step the garbage collector
+    may close a forgotten stream, whose end is counted here as well, in the thread that holds it.
+    """
+
+    __slots__ = ("__weakref__", "lock")
+
+    def __init__(self) -> None:
+        self.renew_after_fork()
+        _fork.renew_after(self)
+
+    def renew_after_fork(self) -> None:
+        """Take a new lock: the old one may have been held by a thread that does not exist here."""
+        self.lock = threading.RLock()
+
+
+_guard = _Guard()
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
@@ -66,11 +87,9 @@ class CallStatistics:
     """
 
     __slots__ = (
-        "__weakref__",
         "_failed",
         "_is_moving",
         "_live",
-        "_lock",
         "_totals",
         "due",
         "name",
@@ -81,30 +100,20 @@ class CallStatistics:
     def __init__(self, name: str) -> None:
         self.name = name
         self.switch = Switch("metrics")
-        self.renew_after_fork()
-        _fork.renew_after(self)
         self.pending: list[float] = []
         # Exceptions that wait likewise: their type, what they ended, and how long that had taken.
         self._failed: list[tuple[type, str, float | None]] = []
         self.due = _NEVER  # so the first call begins the timeline
-        # Where the garbage collector comes in the midst of a step (see the lock), what it counts
+        # Where the garbage collector comes in the midst of a step (see `_Guard`), what it counts
         # stays where it is until the next one.
         self._is_moving = False
         self._totals = Totals()
-        self._live: dict[str, Live] = {}
+        self._live: tuple[Watched, ...] = ()
 
     @property
     def counts(self) -> bool:
         """Whether calls are counted, but for those inside a `with disabled("metrics")`."""
         return self.switch.enabled
-
-    def renew_after_fork(self) -> None:
-        """Take a new lock: the old one may have been held by a thread that does not exist here.
-
-        It is re-entrant: in any step the garbage collector may close a forgotten stream, whose end
-        is counted here as well, in the thread that holds the lock.
-        """
-        self._lock = threading.RLock()
 
     def succeeded(self, seconds: float) -> None:
         """Count a call that returned after `seconds`."""
@@ -128,12 +137,12 @@ class CallStatistics:
 
     def fold(self) -> None:
         """Move the latencies that wait into the histogram; who appends the last one calls it."""
-        with self._lock:
+        with _guard.lock:
             self._fold()
 
     def turn(self, now: float) -> None:
         """Put what was counted so far into the interval that is over, and begin that of `now`."""
-        with self._lock:
+        with _guard.lock:
             # Latencies that wait are counted where they are: to fold a few costs more.
             self._turn(now, len(self.pending))
 
@@ -154,23 +163,24 @@ class CallStatistics:
         """Count one request to a model and what it consumed, by the names of `TOKENS`."""
         if self.switch.is_off:
             return
-        with self._lock:
+        with _guard.lock:
             self._totals.used(model, tokens)
 
     def rested(self) -> None:
         """Count that this entry of a pool was sent to rest."""
         if self.switch.is_off:
             return
-        with self._lock:
-            self._totals.counts["cooldowns"] += 1
+        with _guard.lock:
+            self._totals.own("counts")["cooldowns"] += 1
 
-    def watch(self, layer: str, live: Live) -> None:
-        """Ask `live` for current values (queue size, circuit state) whenever somebody looks."""
-        self._live[layer] = live
+    def watch(self, watched: Watched) -> None:
+        """Ask it for current values whenever somebody looks, in place of another of its kind."""
+        others = [each for each in self._live if each.kind != watched.kind]
+        self._live = (*others, watched)
 
     def reset(self) -> None:
         """Forget everything that was counted."""
-        with self._lock:
+        with _guard.lock:
             self.pending.clear()
             self._failed.clear()
             self._totals = Totals()
@@ -178,14 +188,14 @@ class CallStatistics:
 
     def snapshot(self) -> Totals:
         """Return a copy of all counts, and the live values."""
-        with self._lock:
+        with _guard.lock:
             self._fold()
             if any(self._totals.counters()):
                 self._turn(_clock.now(), 0)
             totals = Totals()
             totals.add(self._totals)
-        for live in tuple(self._live.values()):
-            totals.live.update(live())
+        for watched in self._live:
+            totals.live.update(watched.live())
         return totals
 
     def _keep_time(self) -> None:
@@ -215,7 +225,7 @@ class CallStatistics:
             # Others append meanwhile without the lock; only its holder takes out.
             folded = self.pending[:]
             del self.pending[: len(folded)]
-            self._totals.outcomes["success"] += len(folded)
+            self._totals.own("outcomes")["success"] += len(folded)
             self._totals.latency.extend(folded)
         finally:
             self._is_moving = False

@@ -23,6 +23,7 @@ MOST_INTERVALS = 120
 
 _WIDTH = len(KINDS)
 _NOTHING = (0,) * _WIDTH
+_NO_ROWS: array[int] = array("Q")  # of all that have none yet: rows are replaced, never changed
 
 
 class Timeline:
@@ -41,7 +42,7 @@ class Timeline:
         self._first = 0  # the number of the first interval on the grid
         self._current = 0  # that of the interval in which counters grow now
         # How high the counters stood at the end of the first interval, of the second, …
-        self._rows: array[int] = array("Q")
+        self._rows = _NO_ROWS
         self._last_row: Sequence[int] = _NOTHING
 
     def turn(self, now: float, counters: Sequence[int]) -> float:
@@ -64,7 +65,7 @@ class Timeline:
         if counters != self._last_row:
             self._fill(self._current)
             place = (self._current - self._first) * _WIDTH
-            self._rows[place : place + _WIDTH] = array("Q", counters)
+            self._rows = self._rows[:place] + array("Q", counters)
             self._last_row = counters
         if number > self._current:
             self._current = number
@@ -123,7 +124,7 @@ class Timeline:
         """Have a row for each interval before this one: where nothing happened, the last one."""
         missing = end - self._first - len(self._rows) // _WIDTH
         if missing > 0:
-            self._rows.extend([*self._last_row] * missing)
+            self._rows = self._rows + array("Q", [*self._last_row] * missing)
 
     def _cover(self, first: int, end: int) -> None:
         """Have rows from an earlier interval on, and up to this one."""

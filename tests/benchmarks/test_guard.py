@@ -43,6 +43,22 @@ def test_no_hot_path_takes_more_than_its_limit():
     assert [] == exceeded(costs, limits)
 
 
+@pytest.mark.skipif(sys.version_info[:2] != GUARDED, reason="the limits are those of Python 3.11")
+@pytest.mark.parametrize(("metrics", "limit"), [(False, 2_000), (True, 3_500)])
+def test_a_breaker_takes_no_more_memory(metrics: bool, limit: int):
+    """With the function that it guards and, where it has them, its statistics, after one call."""
+    program = f"""
+import resilience
+from benchmarks.contests.memory import bytes_of_one
+decorator = resilience.circuit_breaker(metrics_enabled={metrics})
+bytes_of_one(decorator, 1)  # makes what is made once for all of them
+print(bytes_of_one(decorator, 1_000))
+"""
+    output = subprocess.check_output([sys.executable, "-c", program], text=True, cwd=ROOT)  # noqa: S603
+
+    assert limit >= float(output)
+
+
 def test_what_is_flat_does_not_grow():
     """With a thousand times as many keys, waiting or recorded calls, one takes a tenth more."""
     costs = counted("--flat")

@@ -12,6 +12,7 @@ from collections import Counter
 import pytest
 
 from resilience import RefusedError
+from resilience.telemetry import statistics
 from resilience.testing import FakeClock, no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import HttpError
@@ -253,7 +254,7 @@ def test_trap_3_a_stream_forgotten_in_the_midst_of_a_step_gives_its_lease_back(l
 
     stream = numbers()
     next(stream)
-    held = pool._lock if lock == "of the pool" else pool._members["a"].statistics._lock
+    held = pool._lock if lock == "of the pool" else statistics._guard.lock
     with held:
         del stream
 

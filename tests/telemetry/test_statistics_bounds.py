@@ -220,7 +220,7 @@ def test_trap_9_a_forked_child_can_count_and_listen():
                 return get_stats("fetch")["failed_requests"]
 
         fail()
-        held = (events._lock, statistics._lock, statistics.statistics_of("fetch")._lock)
+        held = (events._lock, statistics._lock, statistics._guard.lock)
         for lock in held:
             lock.__enter__()  # as if another thread held it at this very moment
         if os.fork() == 0:
