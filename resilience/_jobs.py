@@ -47,7 +47,7 @@ class Submitter:
         self.place: object = executor or queue
 
 
-def _no_call() -> None:
+def _no_call() -> Any:
     """Stand for a call that has been made."""
 
 

@@ -70,8 +70,12 @@ class QueueJobs(QueueState):
 
         Where `me` holds one already, for a stream that it left open, the call inherits that one.
         """
-        if me not in self._machine.passing:
-            self._holders.setdefault(me, job)
+        if me in self._machine.passing:
+            return
+        # Of a wait there is something to tell once the call has begun, and a permit that is not
+        # kept is for the call to take over. Else the call finds that it has one.
+        is_settled = job.at_once and job.submitter.keeps_permit
+        self._holders.setdefault(me, job.arrival if is_settled else job)
 
     def lend_permit(self) -> None:
         """Let others use the permit of a job whose call has not asked for it; it comes back."""

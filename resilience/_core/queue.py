@@ -98,7 +98,7 @@ class QueueMachine:
     @property
     def takes_job(self) -> bool:
         """Whether a new job can start at once."""
-        return self.open and self.busy_workers < self.limit
+        return self.busy_workers < self.limit and self.open
 
     @property
     def is_full(self) -> bool:
@@ -108,13 +108,14 @@ class QueueMachine:
     def take_job(self, job: Ticket) -> bool:
         """Give a new job a permit and a worker if both are free; only where nobody waits."""
         self.room = 0
-        is_free = self.open and self.busy_workers < self.limit
-        if is_free:
-            job.arrival, job.fate, job.at_once = next(self.arrivals), "granted", True
-            self.taken += 1
-            self.busy_workers += 1
-        self.settle()
-        return is_free
+        if not self.takes_job:
+            self.settle()
+            return False
+        job.arrival, job.fate, job.at_once = next(self.arrivals), "granted", True
+        self.taken += 1
+        self.busy_workers += 1
+        self.room = 0 if self.disabled else self.limit - self.taken
+        return True
 
     def take(self) -> int:
         """Take a free permit and return the number of the arrival; 0 unless it is `open`.
@@ -205,9 +206,12 @@ class QueueMachine:
 
     def grant(self, now: float) -> list[Ticket]:
         """Hand free permits to waiters, the best first."""
+        if not self.waiting:
+            self.settle()
+            return []
         self.room = 0
         granted: list[Ticket] = []
-        free = self._free if self.waiting else 0  # who passes and leaves later looks for itself
+        free = self._free  # who passes and leaves later looks for itself
         while free > 0 and self.waiting:
             line = self._next_line(now)
             if line is None:
