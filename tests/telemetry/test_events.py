@@ -19,6 +19,7 @@ from resilience import (
     retry,
     telemetry,
 )
+from resilience._context import deadlines
 from resilience.telemetry import (
     BatchFlushed,
     CallFinished,
@@ -62,6 +63,19 @@ def listen():
 
 
 # -- what is published -----------------------------------------------------------------------
+
+
+def test_the_end_of_a_call_is_told_where_nothing_else_was_ever_used(run, monkeypatch):
+    """Calls do not look for listeners before there was one, and from then on they do."""
+    monkeypatch.setattr(deadlines, "in_use", False)
+    fetch = run.decorate(retry(name="fetch"), lambda: "fine")
+    fetch()
+    before = deadlines.in_use
+    with capture_events() as captured:
+        fetch()
+
+    assert (False, True) == (before, deadlines.in_use)
+    assert ["CallFinished"] == kinds(captured)
 
 
 def test_a_call_that_recovers(run):
