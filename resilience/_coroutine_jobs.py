@@ -53,8 +53,10 @@ class CoroutineJob(Job):
         following = self.give_back(None, place, result, error)
         if self._state == "RUNNING":
             self.settle(result, error)
-        del self, error  # the error holds this frame
-        return following
+        try:
+            return following
+        finally:
+            del self, error, following  # the error holds this frame
 
     async def steps(self) -> Any:
         """Make the call, in the task that holds its permit."""

@@ -128,8 +128,10 @@ class Job(SubmittedFuture[Any], JobTicket):
         following = self.give_back(me, submitter.place, result, error)
         if self._state == "RUNNING":
             self.settle(result, error)
-        del self, error  # the error holds this frame
-        return following
+        try:
+            return following
+        finally:
+            del self, error, following  # the error holds this frame
 
     def give_back(
         self,
@@ -179,16 +181,17 @@ def _run_all(job: Job) -> Callable[[], object] | None:
         What tells who waits in a thread for the last one: to be called as the last thing.
     """
     me = holder()
-    while True:
-        following = job.run(me)
-        if following is None and job.can_tell_later:
+    try:
+        while (following := job.run(me)) is not None:
+            if job.audience is not None:
+                job.tell()
+            job = following
+        if job.can_tell_later:
             return job.tell
-        if job.audience is not None:
-            job.tell()
-        if following is None:
-            del job  # its error holds the frames around it
-            return None
-        job = following
+        job.tell()
+        return None
+    finally:
+        del job, following  # an error holds its frame, and that holds this one
 
 
 class Handover:
@@ -216,6 +219,7 @@ class Handover:
         del job
         if tell is not None:
             tell()
+        del tell
 
     def _look(self, handed: Future[None]) -> None:
         """Give up if the executor never runs the call: it was shut down, or cannot take it."""

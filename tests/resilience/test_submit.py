@@ -355,6 +355,38 @@ def test_a_submitted_call_leaves_nothing_behind():
         gc.enable()
 
 
+def test_an_error_keeps_no_other_call_alive():
+    """Calls that follow each other in one thread know nothing of each other's errors."""
+    queue = PriorityQueue(max_concurrent_requests=1)
+
+    class Thing:
+        """Something to look after."""
+
+    @prioritized(queue)
+    def fetch(thing, fails):
+        if fails:
+            raise OSError
+        return thing
+
+    gc.disable()
+    try:
+        things = [Thing() for _ in range(4)]
+        references = [weakref.ref(thing) for thing in things]
+        queue.pause()
+        futures = [fetch.submit(thing, number < 3) for number, thing in enumerate(things)]
+        queue.resume()
+        errors = [futures[0].exception()]
+        concurrent.futures.wait(futures)
+        while queue._workers.busy:
+            pass
+        del things, futures
+
+        assert [None] * 3 == [reference() for reference in references[1:]]
+        assert OSError is type(errors[0])
+    finally:
+        gc.enable()
+
+
 # -- what travels with it ----------------------------------------------------------------------
 
 
