@@ -66,10 +66,10 @@ class _Worker:
 
     __slots__ = ("gate", "run")
 
-    def __init__(self, run: Run | None) -> None:
+    def __init__(self) -> None:
         self.gate = threading.Lock()
         self.gate.acquire()
-        self.run = run
+        self.run: Run | None = None
 
 
 class _Crew:
@@ -104,16 +104,25 @@ class _Crew:
         """
         with self._lock:
             worker = self._take_idle()
-            if worker is None and self._threads >= most:
-                self._backlog.append(run)
-                return
+            is_new = worker is None
             if worker is None:
-                self._threads += 1
-        if worker is None:
-            self._start_one(run)
+                if self._threads >= most:
+                    self._backlog.append(run)
+                    return
+                worker = self._hire()
+        worker.run = run
+        if is_new:
+            self._start(worker, run)
         else:
-            worker.run = run
             worker.gate.release()
+
+    def _hire(self) -> _Worker:
+        """Return a new one, which has no thread yet; the lock is held."""
+        self._threads += 1  # first: the garbage collector may submit something in between
+        worker = _Worker()
+        if self._steady is None:
+            self._steady = worker
+        return worker
 
     def _take_idle(self) -> _Worker | None:
         """Return one that has nothing to do; the lock is held."""
@@ -122,10 +131,7 @@ class _Crew:
             return self._steady
         return self._idle.pop() if self._idle else None
 
-    def _start_one(self, run: Run) -> None:
-        worker = _Worker(run)
-        if self._steady is None:
-            self._steady = worker
+    def _start(self, worker: _Worker, run: Run) -> None:
         name = f"resilience-{self._name}-{self._threads}"
         try:
             threading.Thread(target=self._live, args=(worker,), name=name, daemon=True).start()
@@ -134,7 +140,7 @@ class _Crew:
                 self._forget(worker)
                 if not self._threads:
                     raise
-            self.submit(run, self._threads)
+            self.submit(run, max(1, self._threads))  # the others may be gone by now, too
 
     def _live(self, worker: _Worker) -> None:
         try:
