@@ -247,6 +247,23 @@ def test_failures_are_counted_until_it_closes():
 
 
 @pytest.mark.parametrize(
+    ("settings", "answers", "is_calm"),
+    [
+        ({}, "", True),
+        ({}, "S", True),
+        ({}, "F", False),
+        ({}, "FS", True),
+        ({}, "FF", False),  # open
+        ({"failure_rate": 0.5}, "S", False),
+        ({"slow_call_rate": 0.5}, "S", False),
+    ],
+)
+def test_it_is_calm_while_a_success_changes_nothing(settings, answers, is_calm):
+    """Closed, without a failure to forget and without a window to fill: nobody need record it."""
+    assert is_calm is answer(breaker_of(**settings), answers).calm
+
+
+@pytest.mark.parametrize(
     ("orders", "steps"),
     [
         ("hold_open", ["CLOSED OPEN manual"]),
