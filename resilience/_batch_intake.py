@@ -97,9 +97,8 @@ class Intake(BatchState):
         """Take note that a batch has got its first item."""
         batch.context = copy_context() if item.around is None else item.around.context
         with self._lock:
-            self._waiting.pop(batch, None)
             if not batch.is_taken:  # another thread may have flushed it just now
-                self._waiting[batch] = None  # the last one that is due
+                self._waiting[batch] = None
 
     def _reason(self, item: Item, count: int) -> Flush | None:
         """Return why the batch of an item that has joined is to be run now, or None."""
