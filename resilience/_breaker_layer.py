@@ -156,6 +156,16 @@ class BreakerLayer(BaseLayer):
 
         return choose
 
+    @property
+    def asks_outcome_only(self) -> bool:
+        """Whether it asks of a call, and of its arguments, nothing beside its outcome."""
+        return self._key is None and self.breaker.slow_from is None
+
+    def failed(self, permit: int, error: BaseException) -> None:
+        """Count a failure, and tell the retry around it how long the circuit is open."""
+        self.breaker.record(permit, error)
+        _tell_retry(error, self.breaker)
+
     def serves(self, function: Any, statistics: CallStatistics | None) -> None:
         """Tell the breaker, and those that `key=` makes, whose metrics they follow."""
         self.breaker.users.add(function, statistics)

@@ -108,15 +108,12 @@ class RetryLayer(BaseLayer):
         self.name = common.name
         self.metrics_enabled = common.metrics_enabled
 
-    def sync(  # noqa: C901 - two closures, counted as one
-        self, inner: Callable[..., Any], site: Site
-    ) -> Callable[..., Any]:
+    def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
         """Return `inner` repeated; the success path adds a `try` and three look-ups."""
         options, name = self._options, site.name
-        terms = Terms(options, site, self.switch)
+        terms, repeat = self.repeating(inner, site)
         begin = self._begin if options.counts_calls else None
-        takes_any_result, has_hook = options.retry_result is None, options.before_retry is not None
-        warn_of_sleep = _warner(name)
+        takes_any_result = options.retry_result is None
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if deadlines.in_use:
@@ -139,6 +136,14 @@ class RetryLayer(BaseLayer):
                     return result
             return repeat(recovery, args, kwargs)
 
+        return call
+
+    def repeating(self, inner: Callable[..., Any], site: Site) -> tuple[Terms, Callable[..., Any]]:
+        """Return the terms, and what goes on by them after a first attempt that was not enough."""
+        options, terms = self._options, Terms(self._options, site, self.switch)
+        takes_any_result, has_hook = options.retry_result is None, options.before_retry is not None
+        warn_of_sleep = _warner(site.name)
+
         def repeat(recovery: Recovery, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             stops_loop = running_loop() is not None
             try:
@@ -159,7 +164,7 @@ class RetryLayer(BaseLayer):
             finally:
                 recovery.end()
 
-        return call
+        return terms, repeat
 
     def asynchronous(  # noqa: C901 - two closures, counted as one
         self, inner: Callable[..., Any], site: Site
@@ -232,6 +237,11 @@ class RetryLayer(BaseLayer):
     def enabled(self) -> bool:
         """Whether it works, or has been turned off for everybody."""
         return self.switch.enabled
+
+    @property
+    def rests_on_success(self) -> bool:
+        """Whether a call that succeeds at once is none of its business."""
+        return not self._options.counts_calls and self._options.retry_result is None
 
     @property
     def is_on(self) -> bool:

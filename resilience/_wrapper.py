@@ -28,6 +28,7 @@ import wrapt
 
 from resilience import _order
 from resilience._rules import fail
+from resilience._shortcut import with_shortcut
 from resilience._site import Layer, Site, shape_of
 from resilience._streams import async_generator, async_opener, generator, opener
 from resilience.telemetry.calls import observe_async, observe_sync
@@ -225,10 +226,12 @@ def compose(site: Site, layers: tuple[Layer, ...]) -> Callable[..., Any]:
         call = layer.innermost(call)
     if site.streams:
         call = (async_opener if site.is_async else opener)(call)
+    inner, here = call, site
     for index in range(len(layers) - 1, -1, -1):
         layer = layers[index]
         here = replace(site, outside=_kinds(layers[:index]), inside=_kinds(layers[index + 1 :]))
-        call = (layer.asynchronous if site.is_async else layer.sync)(call, here)
+        inner, call = call, (layer.asynchronous if site.is_async else layer.sync)(call, here)
+    call = with_shortcut(here, layers, inner, call)
     if site.statistics is not None and not layers[0].records:
         call = (observe_async if site.is_async else observe_sync)(call, site, site.statistics)
     if site.streams:

@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from resilience import PriorityQueue, QueueClosedError, prioritized
+from resilience import PriorityQueue, QueueClosedError, prioritized, resilient
+from resilience._context import deadlines
 from tests.support.schedules import (
     Schedule,
     ScheduledLock,
@@ -36,6 +37,7 @@ class Meeting:
         self.schedule = schedule
         self.inside = self.most = 0
         self.work_under_permit = prioritized(self.queue, metrics_enabled=False)(self.work)
+        self.work_in_stack = resilient(queue=self.queue, metrics_enabled=False)(self.work)
 
     def work(self):
         """What the permit is for."""
@@ -48,6 +50,11 @@ class Meeting:
         """Be a call, unless there is a drain just now."""
         with suppress(QueueClosedError):
             self.work_under_permit()
+
+    def shortcut(self):
+        """Be a call of a whole stack."""
+        with suppress(QueueClosedError):
+            self.work_in_stack()
 
     def use(self):
         """Hold a permit that was taken by a step."""
@@ -97,10 +104,17 @@ class Twosome:
         assert most >= self.meeting.most
 
 
-@pytest.mark.parametrize("second", ["call", "use", "drain", "resize", "pause"])
-def test_trap_3_two_that_meet_anywhere(monkeypatch, second):
+@pytest.fixture(autouse=True)
+def _no_deadline_yet(monkeypatch):
+    """Let stacks go by their shortcut."""
+    monkeypatch.setattr(deadlines, "in_use", False)
+
+
+@pytest.mark.parametrize("second", ["call", "shortcut", "use", "drain", "resize", "pause"])
+@pytest.mark.parametrize("first", ["call", "shortcut"])
+def test_trap_3_two_that_meet_anywhere(monkeypatch, first, second):
     """A call is stopped at each point, and who comes then at each of its own."""
-    two = Twosome(monkeypatch, "call", second)
+    two = Twosome(monkeypatch, first, second)
     ways = 0
     for schedule in every_way_to_meet(two):
         two.check(schedule)
@@ -109,9 +123,10 @@ def test_trap_3_two_that_meet_anywhere(monkeypatch, second):
     assert 50 < ways
 
 
-@pytest.mark.parametrize("second", ["call", "use", "drain", "resize", "pause"])
-def test_trap_3_two_that_meet_again_and_again(monkeypatch, second):
+@pytest.mark.parametrize("second", ["call", "shortcut", "use", "drain", "resize", "pause"])
+@pytest.mark.parametrize("first", ["call", "shortcut"])
+def test_trap_3_two_that_meet_again_and_again(monkeypatch, first, second):
     """They come several times and change places at any points."""
-    two = Twosome(monkeypatch, "call", second, times=3)
+    two = Twosome(monkeypatch, first, second, times=3)
     for schedule in chance_meetings(two, number=150, seed=3):
         two.check(schedule)

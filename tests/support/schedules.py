@@ -22,7 +22,7 @@ Make = Callable[["Schedule"], Iterable[Callable[[], object]]]
 
 # The files whose instructions are points, and what is shared in them: its attributes, and every
 # dictionary. The rest is a thread's own business.
-_TRACED = ("/resilience/_queue", "/resilience/_core/queue.py")
+_TRACED = ("/resilience/_queue", "/resilience/_shortcut.py", "/resilience/_core/queue.py")
 _FIELDS = {"active", "closed", "draining", "drains", "fate", "limit", "room", "taken", "waiting"}
 _OF_DICTIONARIES = ("CONTAINS_OP", "DELETE_SUBSCR", "STORE_SUBSCR")
 
