@@ -88,8 +88,8 @@ class CallStatistics:
 
     __slots__ = (
         "_failed",
-        "_is_moving",
         "_live",
+        "_moved_under",
         "_totals",
         "due",
         "name",
@@ -105,8 +105,9 @@ class CallStatistics:
         self._failed: list[tuple[type, str, float | None]] = []
         self.due = _NEVER  # so the first call begins the timeline
         # Where the garbage collector comes in the midst of a step (see `_Guard`), what it counts
-        # stays where it is until the next one.
-        self._is_moving = False
+        # stays where it is until the next one. What is kept is the lock: a forked child has another
+        # one, and goes on where a thread of its parent was in the midst of a step.
+        self._moved_under: object = None
         self._totals = Totals()
         self._live: tuple[Watched, ...] = ()
 
@@ -217,9 +218,9 @@ class CallStatistics:
             self.fold()
 
     def _fold(self) -> None:
-        if self._is_moving:
+        if self._moved_under is _guard.lock:
             return
-        self._is_moving = True
+        self._moved_under = _guard.lock
         try:
             self._tally()
             # Others append meanwhile without the lock; only its holder takes out.
@@ -228,7 +229,7 @@ class CallStatistics:
             self._totals.own("outcomes")["success"] += len(folded)
             self._totals.latency.extend(folded)
         finally:
-            self._is_moving = False
+            self._moved_under = None
 
     def _tally(self) -> None:
         failed = self._failed[:]
@@ -237,14 +238,14 @@ class CallStatistics:
             self._totals.failed(*each, number)
 
     def _turn(self, now: float, waiting: int) -> None:
-        if self._is_moving:
+        if self._moved_under is _guard.lock:
             return
-        self._is_moving = True
+        self._moved_under = _guard.lock
         try:
             self._tally()
             self.due = self._totals.timeline.turn(now, self._totals.counters(waiting))
         finally:
-            self._is_moving = False
+            self._moved_under = None
 
 
 def statistics_of(name: str) -> CallStatistics:

@@ -125,3 +125,47 @@ def test_trap_9_a_child_works_whatever_its_parent_held(name):
 
     assert (0, "") == (done.returncode, done.stderr)
     assert f"0 [False, False] (0, 0) {answers}" == done.stdout.strip()
+
+
+COUNTS = """
+    import os, threading, warnings
+    from resilience import get_stats, reset_stats, retry
+    from resilience.telemetry.histogram import Histogram
+
+    warnings.simplefilter("ignore")
+    stopped, goes_on, extend = threading.Event(), threading.Event(), Histogram.extend
+
+    def stop(self, values):
+        stopped.set()
+        goes_on.wait(20)
+        extend(self, values)
+
+    fetch = retry(str)
+    fetch("parent")
+    Histogram.extend = stop
+    reader = threading.Thread(target=get_stats)
+    reader.start()
+    stopped.wait(20)
+    Histogram.extend = extend
+    child = os.fork()
+    if child == 0:
+        reset_stats()
+        fetch("child"), fetch("child")
+        os._exit(get_stats("str")["total_requests"])
+    goes_on.set()
+    reader.join(20)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), get_stats("str")["total_requests"])
+"""
+
+
+def test_a_child_counts_whatever_its_parent_was_counting():
+    """A thread that was about to sum up does not exist in the child, which does so itself."""
+    done = subprocess.run(  # noqa: S603 - our own text
+        [sys.executable, "-c", textwrap.dedent(COUNTS)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ("2 1", "") == (done.stdout.strip(), done.stderr)
