@@ -35,7 +35,10 @@ class PlainShares:
         self.turns = {}  # of each entry that is in: its weight, and when its turn begins
 
     def choose(self, present, offered):
-        """Of the offered whose turn has begun, the one whose turn ends first; time goes on."""
+        """Of the offered whose turn has begun, the one whose turn ends first; time goes on.
+
+        Where nobody's has, time goes on to the turn that begins next.
+        """
         self.turns = {
             entry: self.turns[entry]
             if self.turns.get(entry, (None,))[0] == entry.weight
@@ -43,7 +46,10 @@ class PlainShares:
             for entry in present
         }
         while not (begun := [each for each in offered if self.begin(each) <= self.time]):
-            self.time = min(begin for _, begin in self.turns.values() if begin > self.time)
+            later = [begin for _, begin in self.turns.values() if begin > self.time]
+            if not later:
+                return None
+            self.time = min(later)
         chosen = min(begun, key=lambda each: (self.begin(each) + 1 / each.weight, each.position))
         self.time += 1 / sum(entry.weight for entry in present)
         end = self.begin(chosen) + 1 / chosen.weight
@@ -159,7 +165,7 @@ class KeyRingMachine(RuleBasedStateMachine):
         serving = [each for each in self.ring.entries.values() if each.serves(tier)]
         present = [each for each in serving if not each.wait(self.now)]
 
-        assert chosen is self.shares[tier].choose(present, offered) if offered else chosen is None
+        assert chosen is self.shares[tier].choose(present, offered)
 
     def check_fairness(self, offered, chosen, *, is_fair):
         """Under round-robin nobody is served twice while another one is ready all the time."""
