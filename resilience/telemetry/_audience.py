@@ -16,21 +16,21 @@ from resilience.telemetry.events import (
     Transition,
 )
 
-__all__ = ["API", "LOGGERS", "audience_of", "is_heard"]
+__all__ = ["API", "LINES", "audience_of", "is_heard"]
 
 API = "opentelemetry"  # a program that has set up an SDK has imported it
 _SILENT: list[logging.Handler] = [logging.NullHandler()]
 _all = logging.getLogger("resilience")
 _all.addHandler(_SILENT[0])
 
-# By kind of event, whose lines tell of it.
-LOGGERS: dict[type[Event], logging.Logger] = {
-    RetryScheduled: logging.getLogger("resilience.retry"),
-    GivenUp: logging.getLogger("resilience.retry"),
-    Transition: logging.getLogger("resilience.circuit_breaker"),
-    BatchFlushed: logging.getLogger("resilience.batched"),
-    KeyRested: logging.getLogger("resilience.key_pool"),
-    Refused: logging.getLogger("resilience.calls"),
+# By kind of event, whose lines tell of it, and the gravest level that they have.
+LINES: dict[type[Event], tuple[logging.Logger, int]] = {
+    RetryScheduled: (logging.getLogger("resilience.retry"), logging.WARNING),
+    GivenUp: (logging.getLogger("resilience.retry"), logging.WARNING),
+    Transition: (logging.getLogger("resilience.circuit_breaker"), logging.WARNING),
+    BatchFlushed: (logging.getLogger("resilience.batched"), logging.DEBUG),
+    KeyRested: (logging.getLogger("resilience.key_pool"), logging.WARNING),
+    Refused: (logging.getLogger("resilience.calls"), logging.INFO),
 }
 
 
@@ -41,35 +41,34 @@ def audience_of(kind: type[Event]) -> Condition:
 
 def _question(
     logger: logging.Logger,
+    level: int,
     root: logging.Logger,
     above: logging.Logger,
     silent: list[logging.Handler],
 ) -> Condition:
-    """Return one question for both, which looks at what tells nearly always before it calls."""
-
     def is_there() -> bool:
+        # Where nobody has set up logging or OpenTelemetry, as nearly always, nothing is called.
         if root.handlers or above.handlers != silent or logger.handlers or API in modules:
-            return is_heard(logger) or _is_observed()
-        return False  # nobody has set up logging or OpenTelemetry
+            return is_heard(logger, level) or _is_observed()
+        return False
 
     return is_there
 
 
-def is_heard(logger: logging.Logger) -> bool:
-    """Return whether a handler but our silent one would get a line.
+def is_heard(logger: logging.Logger, level: int) -> bool:
+    """Return whether a handler but our silent one would get a line of this level.
 
     Without one, `logging` still makes the record, which costs more than the retry itself.
     """
+    if not logger.isEnabledFor(level):
+        return False
     above: logging.Logger | None = logger
     while above is not None:
-        if above.handlers and not _are_silent(above.handlers):
-            return True
+        for handler in above.handlers:
+            if level >= handler.level and not isinstance(handler, logging.NullHandler):
+                return True
         above = above.parent if above.propagate else None
     return False
-
-
-def _are_silent(handlers: list[logging.Handler]) -> bool:
-    return all(isinstance(handler, logging.NullHandler) for handler in handlers)
 
 
 def _is_observed() -> bool:
@@ -84,5 +83,5 @@ def _is_observed() -> bool:
 
 
 _AUDIENCES: dict[type[Event], Condition] = {
-    kind: _question(logger, logging.root, _all, _SILENT) for kind, logger in LOGGERS.items()
+    kind: _question(*line, logging.root, _all, _SILENT) for kind, line in LINES.items()
 }

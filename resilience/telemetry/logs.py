@@ -6,10 +6,11 @@ Numbers stand in the text and, as structured fields, in `extra`.
 from __future__ import annotations
 
 import logging
+from types import NoneType
 
 from resilience._request_id import current_request_id
 from resilience._secrets import mask
-from resilience.telemetry._audience import LOGGERS, audience_of, is_heard
+from resilience.telemetry._audience import LINES, audience_of, is_heard
 from resilience.telemetry.events import (
     BatchFlushed,
     Event,
@@ -23,13 +24,15 @@ from resilience.telemetry.events import (
 
 __all__ = ["RequestIdFilter", "listen", "log"]
 
+_LEFT_OUT = frozenset({"measured", "result"})
+_PLAIN = (str, int, float, NoneType)
 _LONGEST = 200  # characters of an error's text: some servers answer with a page
 
-_retry = LOGGERS[RetryScheduled]
-_breaker = LOGGERS[Transition]
-_batches = LOGGERS[BatchFlushed]
-_pool = LOGGERS[KeyRested]
-_calls = LOGGERS[Refused]
+_retry, _ = LINES[RetryScheduled]
+_breaker, _ = LINES[Transition]
+_batches, _ = LINES[BatchFlushed]
+_pool, _ = LINES[KeyRested]
+_calls, _ = LINES[Refused]
 
 
 class RequestIdFilter(logging.Filter):
@@ -56,7 +59,8 @@ class RequestIdFilter(logging.Filter):
 
 def log(event: Event) -> None:  # noqa: C901 - one case for each kind
     """Write the line for an event, if anybody would read it."""
-    if not is_heard(LOGGERS.get(type(event), _calls)):
+    line_of = LINES.get(type(event))
+    if line_of is None or not is_heard(*line_of):
         return
     match event:
         case RetryScheduled(reason="no_key"):
@@ -96,7 +100,7 @@ def log(event: Event) -> None:  # noqa: C901 - one case for each kind
 
 def listen() -> None:
     """Begin to write."""
-    for kind in LOGGERS:
+    for kind in LINES:
         subscribe_when(log, kind, when=audience_of(kind))
 
 
@@ -110,12 +114,15 @@ def _fields(event: Event) -> dict[str, object]:
 
     A result stays out: it is the user's data, not a number about the call.
     """
-    names = [name for name in event.__dataclass_fields__ if name not in ("measured", "result")]
-    fields = {f"resilience_{name.strip('_')}": getattr(event, name) for name in names}
+    fields: dict[str, object] = {}
+    for name in event.__dataclass_fields__:
+        value = getattr(event, name)
+        if name not in _LEFT_OUT and isinstance(value, _PLAIN):
+            fields[f"resilience_{name.strip('_')}"] = value
     found = current_request_id()
     if found is not None:
         fields["resilience_request_id"] = found
-    return {k: v for k, v in fields.items() if isinstance(v, str | int | float | None)}
+    return fields
 
 
 def _cause(error: BaseException) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from resilience import RefusedError, circuit_breaker, retry
 from resilience.telemetry import (
+    BatchFlushed,
     CallFinished,
     GivenUp,
     KeyRested,
@@ -17,6 +18,7 @@ from resilience.telemetry import (
     RetryScheduled,
     Transition,
 )
+from resilience.telemetry.events import is_wanted
 from resilience.telemetry.logs import log
 from resilience.testing import FakeClock, no_waiting
 from tests.support.decorators import pool_of
@@ -204,6 +206,30 @@ def test_an_event_is_made_for_a_handler_anywhere_above(monkeypatch, name):
         logging.getLogger(name).removeHandler(handler)
 
     assert [False, True] == heard
+
+
+@pytest.mark.parametrize(
+    ("kind", "logger", "handler", "heard"),
+    [
+        (Refused, logging.WARNING, logging.NOTSET, False),
+        (Refused, logging.INFO, logging.NOTSET, True),
+        (Refused, logging.INFO, logging.WARNING, False),
+        (RetryScheduled, logging.WARNING, logging.WARNING, True),
+        (RetryScheduled, logging.ERROR, logging.NOTSET, False),
+        (BatchFlushed, logging.INFO, logging.NOTSET, False),
+        (BatchFlushed, logging.DEBUG, logging.DEBUG, True),
+    ],
+)
+def test_an_event_is_made_for_the_levels_that_are_written(
+    monkeypatch, caplog, kind, logger, handler, heard
+):
+    """Where neither logger nor handler takes even its gravest line, it is not made for the logs."""
+    writes = logging.StreamHandler()
+    writes.setLevel(handler)
+    monkeypatch.setattr(logging.root, "handlers", [writes])
+    caplog.set_level(logger)
+
+    assert heard == is_wanted(kind)
 
 
 def test_it_is_quiet_unless_the_program_asks():
