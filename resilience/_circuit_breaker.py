@@ -24,6 +24,8 @@ from resilience.telemetry.gauges import Reading, number_of_state
 
 __all__ = ["CircuitBreaker"]
 
+_FOR_EVER = math.inf
+
 
 class CircuitBreaker:
     """Stops calling a service that fails, and tries it again after a while.
@@ -172,14 +174,14 @@ class CircuitBreaker:
         if not isinstance(state, Open):
             return 0.0
         left = state.retry_after(_clock.source.monotonic())
-        return math.inf if left is None else left
+        return _FOR_EVER if left is None else left
 
-    def refusal(self, seconds: float, state: str = Open.name) -> CircuitOpenError:
+    def refusal(self, seconds: float, state: str | None = None) -> CircuitOpenError:
         """Return the error, made without its constructor: that costs as much as all the rest."""
         error = CircuitOpenError.__new__(CircuitOpenError)
         error.name = self.name
-        error.retry_after = None if seconds == math.inf else seconds
-        if state is not Open.name:
+        error.retry_after = None if seconds == _FOR_EVER else seconds
+        if state is not None:
             error.state = state
         return error
 
