@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from resilience._context import Priority, act_for, priority_in
 from resilience._request_id import forget_request_id
-from resilience.telemetry.events import BatchFlushed, is_wanted, publish
+from resilience.telemetry.events import BatchFlushed, publish
 from resilience.telemetry.opentelemetry import SpanDescription, begin_span, is_tracing
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Scene:
         if self._collector.is_observed and is_tracing():
             name, machine, size = self._collector.name, self._machine, len(self._items)
             self._span = _begin_span(name, machine.flush, size, contexts)
-        if is_wanted(BatchFlushed):
+        if BatchFlushed.is_wanted():
             _publish(self._collector, self._machine, len(self._items))
 
     def _leave(self, error: BaseException | None) -> None:

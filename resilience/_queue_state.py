@@ -22,7 +22,7 @@ from resilience.errors import (
     QueueTimeoutError,
     RefusedError,
 )
-from resilience.telemetry.events import Queued, is_wanted, publish
+from resilience.telemetry.events import Queued, publish
 
 __all__ = ["QueueState"]
 
@@ -105,7 +105,7 @@ class QueueState:
 
     def _publish_wait(self, ticket: Ticket) -> None:
         """Tell that a call has waited for its permit; no lock is held."""
-        if not is_wanted(Queued):
+        if not Queued.is_wanted():
             return
         measured, waited = self.users.measure, max(0.0, _clock.now() - ticket.since)
         publish(Queued(name=self.name, measured=measured, priority=ticket.tier, waited=waited))

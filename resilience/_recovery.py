@@ -13,7 +13,7 @@ from resilience._hooks import guarded, says_yes
 from resilience._marks import marked, note, read_quietly, set_quietly
 from resilience.classify import Verdict, classify
 from resilience.errors import NoKeyAvailableError, RefusedError
-from resilience.telemetry.events import GivenUp, RetryScheduled, is_wanted, publish
+from resilience.telemetry.events import GivenUp, RetryScheduled, publish
 
 if TYPE_CHECKING:
     from resilience._core.retry import Wait
@@ -122,7 +122,7 @@ class Recovery:
             terms.statistics.attempt_failed(self._error, retried=isinstance(decision, tuple))
         if isinstance(decision, tuple):
             self.delay = decision[0]
-            if terms.has_hook or is_wanted(RetryScheduled):
+            if terms.has_hook or RetryScheduled.is_wanted():
                 self._schedule(decision)
             lend_permit()
             return True

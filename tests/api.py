@@ -63,7 +63,8 @@ def _of_class(path: str, cls: type) -> Iterator[str]:
 def _members(cls: type) -> dict[str, Any]:
     """Its own members, and those of its private ancestors, which are described nowhere else.
 
-    A value in place of a public ancestor's is left out: some classes get theirs with use.
+    A value in place of a public ancestor's is left out: some classes get theirs with use. What is
+    annotated there is a value, though it may be called.
     """
     private = [base for base in cls.__mro__[-2:0:-1] if _is_private(base)]
     public = [base for base in cls.__mro__[1:] if _is_ours(base) and base not in private]
@@ -75,8 +76,13 @@ def _members(cls: type) -> dict[str, Any]:
     return {
         name: member
         for name, member in members.items()
-        if inspect.isroutine(member) or not any(name in vars(base) for base in public)
+        if not any(name in vars(base) for base in public)
+        or (inspect.isroutine(member) and not any(_is_value(name, base) for base in public))
     }
+
+
+def _is_value(name: str, owner: type) -> bool:
+    return name in inspect.get_annotations(owner)
 
 
 def _as_found(member: Any, cls: type) -> Any:

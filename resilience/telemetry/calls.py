@@ -16,7 +16,7 @@ from resilience._warnings import warn
 from resilience.errors import RefusedError
 from resilience.telemetry._audience import API
 from resilience.telemetry._observed import Observed
-from resilience.telemetry.events import CallFinished, Refused, is_wanted, publish
+from resilience.telemetry.events import CallFinished, Refused, publish
 from resilience.telemetry.instruments import meters
 from resilience.telemetry.opentelemetry import (
     SpanDescription,
@@ -86,7 +86,8 @@ class Recorder:
         seconds = now - started
         if seconds < 0:  # the clock went back
             seconds = 0.0
-        measures = not deadlines.in_use or not statistics.switch.is_off
+        looks = deadlines.in_use
+        measures = not looks or not statistics.switch.is_off
         if observed is not None:
             found = observed.leave()
             if found is not None and measures:
@@ -97,11 +98,11 @@ class Recorder:
         else:
             outcome = statistics.ended(error, seconds, now)
             if isinstance(error, RefusedError):
-                if is_wanted(Refused):
+                if Refused.is_wanted():
                     self._publish_refusal(error, measured=measures)
             elif outcome == "failure" and not self._retries:
                 statistics.attempt_failed(error, retried=False)
-        if CallFinished.listeners:
+        if looks and CallFinished.listeners:
             publish(
                 CallFinished(
                     name=self._site.name,

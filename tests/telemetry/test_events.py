@@ -33,7 +33,7 @@ from resilience.telemetry import (
     subscribe,
     unsubscribe,
 )
-from resilience.telemetry.events import is_wanted, subscribe_when
+from resilience.telemetry.events import subscribe_when
 from resilience.testing import FakeClock, capture_events, no_waiting
 from tests.support.decorators import pool_of
 from tests.support.faults import failing
@@ -60,6 +60,12 @@ def listen():
     yield add
     for listener in listeners:
         unsubscribe(listener)
+
+
+def nobody_listens_to(kind, monkeypatch):
+    """Not even logs and OpenTelemetry, until the end of the test."""
+    for field in ("subscriptions", "listeners", "is_wanted"):
+        monkeypatch.setattr(kind, field, ())
 
 
 # -- what is published -----------------------------------------------------------------------
@@ -206,8 +212,9 @@ def test_the_event_of_a_retry_is_made_only_where_it_is_wanted(run, monkeypatch, 
     """Logs and OpenTelemetry always listen; while none of them would do anything, none is built."""
     published = []
     monkeypatch.setattr("resilience._recovery.publish", published.append)
-    conditions = tuple(lambda answer=answer: answer for answer in answers)
-    monkeypatch.setattr(RetryScheduled, "conditions", conditions)
+    nobody_listens_to(RetryScheduled, monkeypatch)
+    for answer in answers:
+        subscribe_when(print, RetryScheduled, when=lambda answer=answer: answer)
     with no_waiting():
         run.decorate(retry, failing(OSError, OSError))()
 
@@ -217,8 +224,7 @@ def test_the_event_of_a_retry_is_made_only_where_it_is_wanted(run, monkeypatch, 
 def test_a_condition_of_several_listeners_is_asked_once(monkeypatch):
     """What costs something at each failure is one question for all whom it concerns."""
     asked = []
-    for field in ("subscriptions", "listeners", "conditions"):
-        monkeypatch.setattr(GivenUp, field, ())
+    nobody_listens_to(GivenUp, monkeypatch)
 
     def condition():
         asked.append(1)
@@ -227,15 +233,15 @@ def test_a_condition_of_several_listeners_is_asked_once(monkeypatch):
     for listener in (print, repr):
         subscribe_when(listener, GivenUp, when=condition)
 
-    assert (False, 1) == (is_wanted(GivenUp), len(asked))
+    assert (False, 1) == (GivenUp.is_wanted(), len(asked))
 
 
 def test_who_listens_always_wants_every_event(listen):
     """A plain listener has no condition."""
-    before = is_wanted(CallFinished)
+    before = CallFinished.is_wanted()
     listen(list, CallFinished)
 
-    assert (False, True) == (before, is_wanted(CallFinished))
+    assert (False, True) == (before, CallFinished.is_wanted())
 
 
 @pytest.mark.parametrize("listens_to", [[], [RetryScheduled, Transition, CallFinished]])

@@ -18,7 +18,6 @@ from resilience.telemetry import (
     RetryScheduled,
     Transition,
 )
-from resilience.telemetry.events import is_wanted
 from resilience.telemetry.logs import log
 from resilience.testing import FakeClock, no_waiting
 from tests.support.decorators import pool_of
@@ -202,7 +201,7 @@ def test_an_event_is_made_for_a_handler_anywhere_above(monkeypatch, name):
     heard = []
     for handler in (logging.NullHandler(), logging.StreamHandler()):
         logging.getLogger(name).addHandler(handler)
-        heard.append(RetryScheduled.conditions[0]())
+        heard.append(RetryScheduled.is_wanted())
         logging.getLogger(name).removeHandler(handler)
 
     assert [False, True] == heard
@@ -229,7 +228,7 @@ def test_an_event_is_made_for_the_levels_that_are_written(
     monkeypatch.setattr(logging.root, "handlers", [writes])
     caplog.set_level(logger)
 
-    assert heard == is_wanted(kind)
+    assert heard == kind.is_wanted()
 
 
 def test_it_is_quiet_unless_the_program_asks():
