@@ -41,7 +41,7 @@ class LoopCall:
 class LoopTimers:
     """One timer for each loop in which batches wait; each is touched in its loop's thread alone.
 
-    A timer for each batch would cost as much as three of its items.
+    One for each batch is mostly set in vain, since it is full before: 1.4 µs.
     """
 
     def __init__(self, state: BatchState, call: Callable[[Loop], object]) -> None:
