@@ -335,6 +335,18 @@ def test_a_hostile_error_is_transient():
     assert Verdict("transient") == classify(HostileError("x"))
 
 
+@pytest.mark.parametrize(
+    ("attribute", "kind"),
+    [({"resilience_kind": "rate_limit"}, "rate_limit"), ({"code": 401}, "key")],
+)
+def test_what_a_hostile_error_does_say_is_read(attribute, kind):
+    """A place that raises is no reason to leave the others unread."""
+    error = HostileError("x")
+    vars(error).update(attribute)
+
+    assert kind == classify(error).kind
+
+
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "429", "x"])
 values = plain | st.lists(plain, max_size=2) | st.dictionaries(st.just("headers"), plain)
 names = st.sampled_from([*NAMES, "resilience_kind"])

@@ -292,6 +292,30 @@ def test_a_shared_exception_object_is_retried_in_calls_at_the_same_time(run):
     assert [0, 0] == [number for number in tries if number == 0]
 
 
+def test_a_shared_exception_object_that_another_retry_gave_up_on_is_retried(run):
+    """A neighbour of another function repeats it and gives up while this call is under way."""
+    error, gate, tries = OSError("shared"), run.gate(), []
+    neighbour = run.decorate(retry(max_retries=1, initial_retry_delay=0), failing(*[error] * 2))
+
+    @run.drive
+    @retry(max_retries=1, initial_retry_delay=0)
+    @run.steps
+    def fetch():
+        tries.append(1)
+        yield gate.wait()
+        raise error
+
+    slow = run.start(fetch)
+    run.until(lambda: 1 == gate.arrived)
+    with pytest.raises(OSError, match="shared"):
+        neighbour()
+    gate.open()
+    with pytest.raises(OSError, match="shared"):
+        slow.result()
+
+    assert 2 == len(tries)
+
+
 def test_a_shared_exception_object_that_one_call_may_not_repeat_is_retried_in_another(run):
     """A call that has no budget gives up at once; its neighbour, which has some, does not."""
     outcomes, budget = [OSError("shared")] * 2, RetryBudget(ratio=0, minimum=1)
