@@ -242,4 +242,4 @@ def test_trap_3_ctrl_c_after_a_success_loses_no_permit():
         breaker.close()
         breaker.record(breaker.admit(), OSError())
 
-    assert {SHORTCUT, "CircuitBreaker.record"} <= places
+    assert {SHORTCUT, "Breaker.record"} <= places
