@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from resilience import _fork
@@ -15,6 +17,7 @@ __all__ = ["SubmittedFuture"]
 
 T = TypeVar("T")
 
+_logger = logging.getLogger("concurrent.futures")  # where those of the standard library tell it
 _ENDED = ("CANCELLED", "CANCELLED_AND_NOTIFIED", "FINISHED")
 
 
@@ -175,7 +178,8 @@ class SubmittedFuture(Future[T]):
             if timeout is None:
                 gate.acquire()
             elif not gate.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
-                gates.remove(gate)
+                with suppress(ValueError):  # it is about to be opened
+                    gates.remove(gate)
                 if self._state not in _ENDED:
                     raise TimeoutError
         if self._state != "FINISHED":
@@ -229,14 +233,33 @@ class SubmittedFuture(Future[T]):
         return self._exception is None and audience is not None and not audience.callbacks
 
     def tell(self) -> None:
-        """Tell who waits of the end; no lock is held."""
+        """Tell who waits of the end, each of them once; no lock is held.
+
+        Whoever cancels a call and the worker that finds it cancelled may both come here.
+        """
         audience = self.audience
         if audience is None:
             return
-        for gate in tuple(audience.gates):
-            gate.release()
+        gates = audience.gates
+        while gates:
+            try:
+                gates.pop().release()
+            except IndexError:  # the other one has told it
+                break
         if audience.callbacks:
-            self._invoke_callbacks()  # type: ignore[attr-defined]
+            self._invoke_callbacks()
+
+    def _invoke_callbacks(self) -> None:
+        callbacks = self._done_callbacks
+        while callbacks:
+            try:
+                callback = callbacks.pop(0)
+            except IndexError:  # as above
+                break
+            try:
+                callback(self)
+            except Exception:
+                _logger.exception("exception calling callback for %r", self)
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled, as the base class does by the lock that it has."""

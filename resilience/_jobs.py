@@ -181,11 +181,17 @@ def _run_all(job: Job) -> Callable[[], object] | None:
         What tells who waits in a thread for the last one: to be called as the last thing.
     """
     me = holder()
+    following: Job | None = None
     try:
         while (following := job.run(me)) is not None:
             if job.audience is not None:
                 job.tell()
             job = following
+    except BaseException:  # of a callback that ends the thread: others go on
+        if following is not None and following is not job:
+            following.wake()
+        raise
+    else:
         if job.can_tell_later:
             return job.tell
         job.tell()
