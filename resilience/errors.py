@@ -3,7 +3,7 @@
 ```
 ResilienceError
 ├── RefusedError               not even tried; .retry_after, .name
-│   ├── CircuitOpenError
+│   ├── CircuitOpenError       .state
 │   ├── QueueFullError
 │   ├── QueueTimeoutError
 │   ├── QueueClosedError
