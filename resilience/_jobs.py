@@ -228,10 +228,18 @@ class Handover:
         del tell
 
     def _look(self, handed: Future[None]) -> None:
-        """Give up if the executor never runs the call: it was shut down, or cannot take it."""
+        """Give up if the executor never runs the call: it was shut down, or cannot take it.
+
+        In another thread: an executor tells of it with its lock held, and who is next in line may
+        be handed to this very executor.
+        """
         error = CancelledError() if handed.cancelled() else handed.exception()
-        if error is not None:
-            self._give_up(error)
+        if error is not None and self._job is not None:
+            give_up = partial(self._give_up, error)
+            try:
+                self._job.submitter.queue.start_apart(give_up)
+            except RuntimeError:  # no thread can be started any more
+                give_up()
 
     def _give_up(self, error: BaseException) -> None:
         job = self.take()

@@ -26,6 +26,10 @@ class QueueJobs(QueueState):
         """Run this in a worker thread, of which there are at most as many as permits."""
         self._workers.submit(run, self._machine.limit if self._enabled else math.inf)
 
+    def start_apart(self, run: Run) -> None:
+        """Run this in a thread at once, however many work."""
+        self._workers.submit(run, math.inf)
+
     def enqueue(self, job: Job, tier: int | None) -> None:
         """Let `job` stand in line; it is started with its permit. A full queue refuses at once."""
         if not self._enabled or (deadlines.in_use and is_off("prioritized")):

@@ -13,6 +13,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
 )
 from contextvars import ContextVar
+from functools import partial
 
 import pytest
 
@@ -359,13 +360,38 @@ def test_what_an_executor_drops_is_cancelled():
     while not entered:
         pass
     executor.shutdown(wait=False, cancel_futures=True)
-    cancelled = [future.cancelled() for future in futures]
+    ended = concurrent.futures.wait(futures[1:], timeout=30).done
     gate.set()
 
-    assert [False, True, True] == cancelled
+    assert set(futures[1:]) == ended
+    assert [False, True, True] == [future.cancelled() for future in futures]
     assert futures[0].result()
     assert queue.drain()
     assert (0, 0) == (queue.active, queue._machine.busy_workers)
+
+
+def test_an_executor_that_drops_calls_is_not_asked_with_its_lock_held():
+    """Who stands in line behind them is handed to it when it has let go, and fails."""
+    queue = PriorityQueue(max_concurrent_requests=2)
+    gate, entered = threading.Event(), threading.Event()
+    executor = ThreadPoolExecutor(1)
+
+    @prioritized(queue, executor=executor)
+    def fetch():
+        entered.set()
+        return gate.wait()
+
+    first, dropped, behind = (fetch.submit() for _ in range(3))
+    entered.wait()
+    stop = partial(executor.shutdown, wait=False, cancel_futures=True)
+    stopping = threading.Thread(target=stop, daemon=True)  # where this fails it never ends
+    stopping.start()
+
+    assert RuntimeError is type(behind.exception(timeout=30))
+    assert dropped.cancelled()
+    gate.set()
+    assert first.result()
+    assert queue.drain()
 
 
 def test_an_executor_that_cannot_start_fails_the_call(queue):
