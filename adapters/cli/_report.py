@@ -107,12 +107,12 @@ def _summary(path: Path, lines: Iterable[bytes]) -> Report:
         head = head_of(line)
         if head is None:
             continue
-        totals.outcomes["success" if head.ok else "failure"] += 1
-        totals.counts["retries"] += max(0, head.attempts - 1)
+        totals.own("outcomes")["success" if head.ok else "failure"] += 1
+        totals.own("counts")["retries"] += max(0, head.attempts - 1)
         for kind in ("input_tokens", "output_tokens", "total_tokens"):
-            totals.counts[kind] += getattr(head, kind)
+            totals.own("counts")[kind] += getattr(head, kind)
         if not head.ok:
-            totals.errors[kind_of(line)] += 1
+            totals.own("errors")[kind_of(line)] += 1
     found = report_of(totals, path.name, None)
     found["errors_by_type"] = dict(totals.errors)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from types import NoneType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from resilience.telemetry.histogram import Histogram
 from resilience.telemetry.timeline import Timeline
@@ -26,7 +26,17 @@ TOKENS = (
 )
 _MOST_TYPES = 100  # errors and models that are told apart; what comes later is "other"
 _COUNTERS = ("outcomes", "counts", "errors", "attempt_errors", "models")
-_NONE: Counter[str] = Counter()  # stands for each that has counted nothing yet; stays empty
+
+
+class _Empty(Counter[str]):
+    """Stands for each that has counted nothing yet."""
+
+    def __setitem__(self, name: str, number: int) -> NoReturn:
+        msg = f"{name!r} is counted in Totals.own(...)"
+        raise TypeError(msg)
+
+
+_NONE = _Empty()
 
 
 class Watched(Protocol):

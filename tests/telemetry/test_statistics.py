@@ -18,6 +18,7 @@ from resilience import (
     resilient,
     retry,
 )
+from resilience.telemetry._totals import Totals
 from resilience.telemetry.statistics import FOLD_AT, all_statistics
 from resilience.testing import FakeClock, no_waiting
 from tests.support.decorators import pool_of
@@ -322,3 +323,13 @@ def test_everything_is_plain(run, name):
     assert one == json.loads(json.dumps(one))
     assert list(one) == list(everything) == list(one["endpoints"]["a"])
     json.dumps(everything)
+
+
+def test_what_is_written_to_is_a_records_own():
+    """The counters that have counted nothing are one and the same, so nobody writes to them."""
+    totals = Totals()
+    with pytest.raises(TypeError, match=r"'success' is counted in Totals\.own"):
+        totals.outcomes["success"] += 1
+    totals.own("outcomes")["success"] += 1
+
+    assert (1, 0) == (totals.requests, Totals().requests)
