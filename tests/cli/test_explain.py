@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,13 +49,15 @@ def wrong():
 
 
 @pytest.fixture(autouse=True)
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files of a program, in the working directory."""
-    monkeypatch.setattr("sys.path", ["elsewhere"])
-    monkeypatch.setattr("sys.modules", __import__("sys").modules.copy())
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The files of a program, in the working directory, which is not on the path."""
+    monkeypatch.setattr("sys.path", [path for path in sys.path if path])
     (tmp_path / "service.py").write_text(SERVICE)
     (tmp_path / "empty.py").write_text("def plain(): pass\n")
     (tmp_path / "broken.py").write_text("raise RuntimeError('two\\nlines')\n")
+    yield
+    for file in tmp_path.glob("*.py"):
+        sys.modules.pop(file.stem, None)
 
 
 @pytest.mark.parametrize("target", ["service", "service.py", "./service.py"])
