@@ -12,7 +12,7 @@ from resilience import _clock, _fork
 from resilience._core.breaker import Breaker
 from resilience._core.breaker import Transition as Move
 from resilience._core.breaker_states import BreakerRules, Disabled, Open, shared_rules
-from resilience._hooks import guarded, says_yes
+from resilience._hooks import guarded, name_of, says_yes
 from resilience._retry_options import predicate
 from resilience._rules import check_all, fail
 from resilience._users import Users
@@ -128,7 +128,7 @@ class CircuitBreaker:
             "success_threshold": _unless_one(rules.success_threshold),
         }
         shown = [f"{name}={value}" for name, value in given.items() if value is not None]
-        return ", ".join([*shown, *(["counts"] if self._counts else [])])
+        return ", ".join([*shown, *([f"counts={name_of(self._counts)}"] if self._counts else [])])
 
     def open(self) -> None:
         """Open it and hold it open until `close()`."""

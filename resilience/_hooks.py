@@ -9,9 +9,14 @@ from typing import Any
 
 from resilience._secrets import log_failure, shown
 
-__all__ = ["finish_guarded", "guarded", "says_yes"]
+__all__ = ["finish_guarded", "guarded", "name_of", "says_yes"]
 
 _logger = logging.getLogger("resilience.hooks")
+
+
+def name_of(function: object) -> str:
+    """Return what it is called, for people."""
+    return getattr(function, "__name__", None) or type(function).__name__
 
 
 def guarded(function: Callable[..., Any], *args: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience._core.backoff import Backoff
 from resilience._core.retry import RetryPolicy
+from resilience._hooks import name_of
 from resilience._record import record
 from resilience._rules import check_all, fail
 from resilience.settings import reject_unknown
@@ -75,8 +76,8 @@ class RetryOptions:
             settings.append(f"max_elapsed={policy.max_elapsed:g} s")
         if self.budget is not None:
             settings.append(f"budget={self.budget!r}")
-        hooks = ("on", "retry_result", "before_retry")
-        settings += [name for name in hooks if getattr(self, name) is not None]
+        hooks = {name: getattr(self, name) for name in ("on", "retry_result", "before_retry")}
+        settings += [f"{name}={name_of(hook)}" for name, hook in hooks.items() if hook is not None]
         settings += ["retry_nested"] if self.retry_nested else []
         return f"retry: {', '.join(settings)}"
 
@@ -145,7 +146,12 @@ def predicate(setting: str, on: On) -> Callable[[Exception], bool] | None:
         return None
     kinds: tuple[Any, ...] = on if isinstance(on, tuple) else (on,)
     if kinds and all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
-        return lambda error: _is_all(error, kinds)
+
+        def is_one_of(error: Exception) -> bool:
+            return _is_all(error, kinds)
+
+        is_one_of.__name__ = " | ".join(kind.__name__ for kind in kinds)  # for `explain`
+        return is_one_of
     if not callable(on) or isinstance(on, type) or inspect.iscoroutinefunction(on):
         rule = "must be an exception type, a tuple of them, a plain predicate, or None"
         fail(setting, rule, on)

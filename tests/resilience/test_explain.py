@@ -151,15 +151,15 @@ def test_what_is_not_decorated_cannot_be_explained(thing):
         (
             retry(
                 max_elapsed=9,
-                on=OSError,
-                retry_result=bool,
+                on=(OSError, KeyError),
+                retry_result=lambda result: not result,
                 before_retry=print,
                 retry_nested=True,
                 budget=RetryBudget(),
             ),
             (
-                "max_elapsed=9 s, budget=RetryBudget(ratio=0.2, minimum=10, window=10.0), on, "
-                "retry_result, before_retry, retry_nested"
+                "max_elapsed=9 s, budget=RetryBudget(ratio=0.2, minimum=10, window=10.0), "
+                "on=OSError | KeyError, retry_result=<lambda>, before_retry=print, retry_nested"
             ),
         ),
         (prioritized(queue_timeout=3, aging=2.5), "queue_timeout=3 s, aging=2.5 s"),
@@ -180,7 +180,7 @@ def test_what_is_not_decorated_cannot_be_explained(thing):
             (
                 "circuit_breaker: failure_rate=0.5, slow_call_rate=0.25, slow_call_duration=2 s, "
                 "window=60 s, minimum_calls=20, reset_timeout=4 s, max_reset_timeout=60 s, "
-                "half_open_max_calls=2, success_threshold=3, counts, one for each key"
+                "half_open_max_calls=2, success_threshold=3, counts=OSError, one for each key"
             ),
         ),
         (
