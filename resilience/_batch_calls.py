@@ -8,11 +8,11 @@ from typing import Any
 
 from resilience import _clock
 from resilience._batch_collector import Collector
-from resilience._batch_items import BareItem, Item, SubmittedItem, deadline_end
+from resilience._batch_items import BareItem, Item, SubmittedItem
 from resilience._batch_key import Arguments
 from resilience._batch_run import Batch
 from resilience._batch_scene import runs_within
-from resilience._context import Priority, as_priority, check_deadline, deadlines
+from resilience._context import Priority, as_priority, check_deadline, deadline_end, deadlines
 from resilience._future import SubmittedFuture
 from resilience._waiters import LoopWaiter, ThreadWaiter, running_loop
 from resilience.errors import DeadlineExceededError

@@ -7,7 +7,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from resilience import _clock
-from resilience._context import Priority, deadline, deadlines
+from resilience._context import Priority, deadline_end, deadlines
 from resilience._future import SubmittedFuture
 from resilience.errors import DeadlineExceededError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from resilience._batch_run import Batch
     from resilience.telemetry._observed import OpenCall
 
-__all__ = ["BareItem", "Item", "SubmittedItem", "TaskItem", "ThreadItem", "deadline_end"]
+__all__ = ["BareItem", "Item", "SubmittedItem", "TaskItem", "ThreadItem"]
 
 
 class Around(NamedTuple):
@@ -116,12 +116,6 @@ class Item:
         """Return the error for a caller whose deadline has passed."""
         state = "gave no result" if self.batch and self.batch.is_taken else "was not run"
         return DeadlineExceededError(f"{name}: the batch {state} before the deadline", name=name)
-
-
-def deadline_end() -> float | None:
-    """Return the moment at which the surrounding deadline passes, or None without one."""
-    left = deadline.remaining()
-    return None if left is None else _clock.now() + left
 
 
 class ThreadItem(Item):
