@@ -126,7 +126,7 @@ class Batch(BatchWork):
         self.runner = None  # it is in other hands now
 
     def _scenery(self) -> Context:
-        """Return the context to run in: that of the first item, or of the call that began."""
+        """Return the context to run in: that of the call that began it, if that has not left."""
         around = self._items[0].around
         context = self.context if around is None else around.context
         assert context is not None  # noqa: S101 - for the checker

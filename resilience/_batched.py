@@ -89,8 +89,8 @@ def batched(function: Any = None, /, **settings: Any) -> Any:
     waited for `batch_timeout`, by `flush()`, and at exit.
     Calls share a batch only if their other arguments are equal, with their types, and they are of
     one instance; in coroutine functions, of one event loop.
-    The batch runs in the context of its first item, with the most urgent priority and the latest
-    deadline of all. Layers within this decorator run once for each batch.
+    The batch runs in the context of the call that began it, with the most urgent priority and the
+    latest deadline of all. Layers within this decorator run once for each batch.
     `fn.submit(item)` returns a future, `fn.map(items)` the results of many, `fn.flush()` does not
     wait for company; `fn.batcher` is the object. Thread-safe.
 

@@ -1,4 +1,7 @@
-"""Threads that run submitted calls: made on demand, kept for a while, waited for at exit."""
+"""Threads that run submitted calls: made on demand, waited for at exit.
+
+One of those that work for a queue stays as long as that, the others while there is work for them.
+"""
 
 from __future__ import annotations
 
