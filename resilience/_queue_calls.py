@@ -8,11 +8,11 @@ task that waits.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from resilience._context import Priority, as_priority, check_deadline, deadlines
+from resilience._site import parameters_of
 from resilience._switches import is_off
 from resilience._waiters import LoopWaiter, ThreadWaiter, holder, running_loop, this_thread
 
@@ -200,10 +200,7 @@ def stream_under_permit_async(
 
 def priority_taker(function: Callable[..., Any]) -> TakePriority:
     """Return what takes `priority=` out of a call's arguments, unless it is the function's own."""
-    try:
-        is_own = "priority" in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # a builtin that has no signature
-        is_own = False
+    is_own = "priority" in (parameters_of(function) or ())
     return _leave_priority if is_own else _take_priority
 
 
