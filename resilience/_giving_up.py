@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from resilience._marks import key_of, mark, marked
 from resilience._waiters import running_loop
 
-__all__ = ["current_epoch", "give_up", "is_shared", "was_given_up"]
+__all__ = ["current_epoch", "give_up", "note_shared", "was_given_up"]
 
 _epochs = itertools.count(1)
 _FIRST_SEEN, _GIVEN_UP = key_of("first_seen"), key_of("given_up")
@@ -33,7 +33,7 @@ class _Epoch:
 current_epoch = _Epoch()
 
 
-def is_shared(error: BaseException) -> None:
+def note_shared(error: BaseException) -> None:
     """Note that several attempts raise this exception object."""
     mark(error, "first_seen", 0)
 

@@ -186,7 +186,7 @@ class PriorityQueue(QueueControl, QueueJobs):
                 del machine.passing[me]
                 step = machine.grant
             elif self._holders.get(me) == arrival and not (
-                self._shares and self._is_shared(arrival)
+                self._shares and self._drop_share(arrival)
             ):
                 del self._holders[me]
                 step = machine.leave

@@ -148,7 +148,7 @@ class QueueJobs(QueueState):
         """Return how many permits a job gives back that has ended: one or none."""
         held = self._holders.get(me)
         if held == job.arrival and job.submitter.keeps_permit:
-            if self._shares and self._is_shared(job.arrival):
+            if self._shares and self._drop_share(job.arrival):
                 return 0
             del self._holders[me]
         elif held is job:  # its call never asked for it

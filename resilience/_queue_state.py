@@ -177,8 +177,8 @@ class QueueState:
         self._wake(granted, drained)
         return was_waiting
 
-    def _is_shared(self, arrival: int) -> bool:
-        """Return whether others hold the permit still, after one has let go; the lock is held."""
+    def _drop_share(self, arrival: int) -> bool:
+        """Take one holder off; return whether others have the permit still. The lock is held."""
         if arrival not in self._shares:
             return False
         self._shares[arrival] -= 1

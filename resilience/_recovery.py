@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from resilience import _clock
 from resilience._context import deadline, deadlines, forget_places, lend_permit
 from resilience._core.retry import Stop
-from resilience._giving_up import current_epoch, give_up, is_shared, was_given_up
+from resilience._giving_up import current_epoch, give_up, note_shared, was_given_up
 from resilience._hooks import guarded, says_yes
 from resilience._marks import marked, note, read_quietly, set_quietly
 from resilience.classify import Verdict, classify
@@ -102,7 +102,7 @@ class Recovery:
             return
         self._attempts += 1
         if error is self._error:
-            is_shared(error)
+            note_shared(error)
         self._error = error
         self._refusal = self.last_result = None
 
