@@ -199,11 +199,6 @@ class CallStatistics:
             totals.live.update(watched.live())
         return totals
 
-    def _keep_time(self) -> None:
-        now = _clock.now()
-        if now >= self.due:
-            self.turn(now)
-
     def _note(
         self, kind: type, what: str, seconds: float | None = None, now: float | None = None
     ) -> None:
