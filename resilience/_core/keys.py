@@ -22,6 +22,14 @@ class Offer:
     """Who may serve one call now, in turn: after the one that served last.
 
     It is looked at one by one, so that a choice need not look at all.
+
+    Args:
+        ring: All entries.
+        now: The time in seconds.
+        tier: The priority that is to be served.
+        tried: The names of entries that are out of the question.
+        takes_any: Whether those that rest, and those of open circuits, may serve too.
+        circuits: Whether an open circuit keeps an entry from serving.
     """
 
     __slots__ = ("_circuits", "_now", "_ring", "_takes_any", "_tier", "_tried")
@@ -110,21 +118,6 @@ class KeyRing:
             entry.active, entry.quota = 0, None
         self.entries = {entry.name: entry for entry in self.in_order}
         self._orders = {}
-
-    def offer(
-        self,
-        now: float,
-        tier: int,
-        tried: Collection[str],
-        *,
-        takes_any: bool = False,
-        circuits: bool = True,
-    ) -> Offer:
-        """Return who may serve now.
-
-        With `takes_any` those that rest, too; without `circuits` those whose circuit is open.
-        """
-        return Offer(self, now, tier, tried, takes_any=takes_any, circuits=circuits)
 
     def in_turn(self) -> Iterator[Entry]:
         """Return all entries, those first that come after the one that served last."""

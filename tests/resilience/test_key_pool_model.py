@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from resilience import KeyPool
+from resilience._core.keys import Offer
 from resilience._core.strategies import STRATEGIES
 from resilience.telemetry import Transition
 from resilience.testing import FakeClock, capture_events
@@ -224,7 +225,7 @@ class PoolMachine(RuleBasedStateMachine):
         if not hasattr(self, "pool"):
             return
         if self.pool._waiters:
-            assert [] == list(self.pool._ring.offer(self.clock.now, 1, ()))
+            assert [] == list(Offer(self.pool._ring, self.clock.now, 1, ()))
         for queue in self.pool.queues.values():
             assert not queue.size or queue.active >= queue.max_concurrent_requests
 

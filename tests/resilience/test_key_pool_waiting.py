@@ -13,6 +13,7 @@ from resilience import (
     SettingsError,
     deadline,
 )
+from resilience._core.keys import Offer
 from resilience.testing import FakeClock
 from tests.support.decorators import pool_of
 from tests.support.faults import HttpError
@@ -191,7 +192,7 @@ def test_those_who_wait_for_a_trial_learn_of_its_end(run, still):
             yield gate.wait()
         return key
 
-    assert list(pool._ring.offer(1.0, 1, ()))
+    assert list(Offer(pool._ring, 1.0, 1, ()))
     trial = run.start(fetch)
     run.until(lambda: 1 == gate.arrived)
     others = [run.start(fetch) for _ in range(5)]

@@ -6,7 +6,7 @@ import pytest
 
 from resilience._core.key_entry import Entry
 from resilience._core.key_orders import LoadOrder, ShareOrder
-from resilience._core.keys import KeyRing
+from resilience._core.keys import KeyRing, Offer
 from resilience._core.strategies import STRATEGIES
 
 ORDERED = ("least-loaded", "weighted")
@@ -23,7 +23,7 @@ def ring_of(names):
 
 def choose(ring, strategy, now=0.0, tier=1, **options):
     """Take the entry that the strategy chooses, and return it."""
-    chosen = STRATEGIES[strategy](ring.offer(now, tier, (), **options), 0.5)
+    chosen = STRATEGIES[strategy](Offer(ring, now, tier, (), **options), 0.5)
     if chosen is not None:
         ring.take(chosen, now)
     return chosen

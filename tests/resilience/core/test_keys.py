@@ -7,7 +7,7 @@ import pytest
 from resilience._core.breaker import Breaker
 from resilience._core.breaker_states import PROBE_GUESS, BreakerRules
 from resilience._core.key_entry import Entry, RestRules
-from resilience._core.keys import KeyRing
+from resilience._core.keys import KeyRing, Offer
 
 NORMAL = 1
 
@@ -22,7 +22,7 @@ def ring_of(names, **settings):
 
 def ready(ring, now, tier=NORMAL, tried=()):
     """The names of the entries that may serve, in the order in which they are offered."""
-    return "".join(entry.name for entry in ring.offer(now, tier, tried))
+    return "".join(entry.name for entry in Offer(ring, now, tier, tried))
 
 
 def take(ring, name, now=0.0):

@@ -12,7 +12,7 @@ from hypothesis.stateful import (
 )
 
 from resilience._core.key_entry import Entry
-from resilience._core.keys import KeyRing
+from resilience._core.keys import KeyRing, Offer
 from resilience._core.strategies import DEFAULT, STRATEGIES
 
 TIERS = (0, 1, 2)
@@ -145,7 +145,7 @@ class KeyRingMachine(RuleBasedStateMachine):
     def begin(self, tier, strategy, random, times):
         """Calls take what a strategy chooses, mostly the next one."""
         for _ in range(times):
-            offer = self.ring.offer(self.now, tier, ())
+            offer = Offer(self.ring, self.now, tier, ())
             offered, chosen = list(offer), STRATEGIES[strategy](offer, random)
 
             assert bool(offered) is (chosen is not None)
@@ -219,7 +219,7 @@ class KeyRingMachine(RuleBasedStateMachine):
     def exactly_the_ready_ones_are_offered(self):
         """Never one that rests, always one that does not, and one call at a time on probation."""
         for tier in TIERS:
-            offered = list(self.ring.offer(self.now, tier, ()))
+            offered = list(Offer(self.ring, self.now, tier, ()))
             for entry in self.ring.entries.values():
                 facts = self.facts[entry]
                 if entry in offered:

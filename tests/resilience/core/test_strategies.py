@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience._core.key_entry import Entry
-from resilience._core.keys import KeyRing
+from resilience._core.keys import KeyRing, Offer
 from resilience._core.strategies import DEFAULT, STRATEGIES
 
 ROUNDING = 1e-9
@@ -28,7 +28,7 @@ def play(strategy, entries, rounds, random=0.5, *, keep=False):
     ring = ring_of(entries)
     taken = ""
     for number in range(rounds):
-        chosen = STRATEGIES[strategy](ring.offer(number, 1, ()), random)
+        chosen = STRATEGIES[strategy](Offer(ring, number, 1, ()), random)
         ring.take(chosen, number)
         taken += chosen.name
         if not keep:
@@ -102,7 +102,7 @@ def test_two_choices_looks_at_two_different_ones(count):
     for load, entry in enumerate(ranked):
         entry.active = load
     draws = 60 * count * max(1, count - 1)
-    pick, offer = STRATEGIES["two-choices"], ring_of(some).offer(0, 1, ())
+    pick, offer = STRATEGIES["two-choices"], Offer(ring_of(some), 0, 1, ())
     taken = Counter(pick(offer, number / draws).name for number in range(draws))
     pairs = max(1, count * (count - 1))
     expected = {
@@ -122,5 +122,5 @@ def test_a_strategy_takes_one_of_the_candidates(strategy, weights, random):
     """Whatever the weights and whatever chance says."""
     some = entries(*weights)
 
-    assert STRATEGIES[strategy](ring_of(some).offer(0, 1, ()), random) in some
-    assert STRATEGIES[strategy](KeyRing().offer(0, 1, ()), random) is None
+    assert STRATEGIES[strategy](Offer(ring_of(some), 0, 1, ()), random) in some
+    assert STRATEGIES[strategy](Offer(KeyRing(), 0, 1, ()), random) is None
