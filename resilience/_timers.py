@@ -52,7 +52,7 @@ class Timers:
 
     def renew_after_fork(self) -> None:
         """Begin without a thread and without timers: both belong to the parent."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._heap: list[Timer] = []
         self._cancelled = 0
         self._looked = -math.inf
@@ -80,7 +80,12 @@ class Timers:
         return timer
 
     def cancelled(self) -> None:
-        """Take note that a timer is not needed any more; the thread forgets them in bulk."""
+        """Take note that a timer is not needed any more; the thread forgets them in bulk.
+
+        The garbage collector may cancel one in the midst of any step: that is found in its time.
+        """
+        if self._lock._is_owned():  # type: ignore[attr-defined] # noqa: SLF001 - as `Condition` asks
+            return
         with self._lock:
             self._cancelled += 1
             is_next = bool(self._heap) and self._heap[0].call is None
@@ -115,7 +120,7 @@ class Timers:
                 call, timer.call = timer.call, None
                 if call is not None:
                     return call
-                self._cancelled -= 1
+                self._cancelled = max(0, self._cancelled - 1)
             return None
 
     def _set_back(self, now: float) -> None:
