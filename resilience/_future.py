@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from resilience import _fork
 
@@ -86,13 +86,15 @@ class SubmittedFuture(Future[T]):
 
     # -- what the base class looks at ----------------------------------------------------------
 
-    @property
-    def _condition(self) -> Any:  # type: ignore[override]
-        return self._heard().lock
+    if not TYPE_CHECKING:  # to a type checker they are those of the base class: `as_completed` asks
 
-    @property
-    def _waiters(self) -> list[Any]:  # type: ignore[override]
-        return self._heard().waiters
+        @property
+        def _condition(self) -> Any:
+            return self._heard().lock
+
+        @property
+        def _waiters(self) -> list[Any]:
+            return self._heard().waiters
 
     @property
     def _done_callbacks(self) -> list[Any]:

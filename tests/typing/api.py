@@ -8,7 +8,7 @@ states; what must be refused carries an ignore, and an ignore that is not needed
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, as_completed, wait
 from typing import Any, assert_type
 
 from adapters import claude, gemini, groq, llvm, ollama, opea, openai, ovms, s3, tei, tgi
@@ -263,6 +263,8 @@ async def awaited_queue() -> None:
 
 assert_type(queued(1), str)
 submitted: Future[str] = queued.submit(1)
+assert_type({each.result() for each in as_completed([queued.submit(1)])}, set[str])
+assert_type({each.result() for each in wait([queued.submit(1)]).done}, set[str])
 assert_type(queued.submit(1).result(), str)
 assert_type(queued_coroutine.submit(1).result(), str)
 queued.queue.resize(max_concurrent_requests=3)
