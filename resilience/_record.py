@@ -143,10 +143,14 @@ def _refuse_to_delete(_: object, name: str) -> NoReturn:
     raise FrozenInstanceError(msg)
 
 
-def _restore(self: object, state: tuple[None, dict[str, Any]]) -> None:
-    """Set what `object.__getstate__` found in the slots: copies and pickles set no attributes."""
-    for name, value in state[1].items():
-        object.__setattr__(self, name, value)
+def _restore(self: object, state: Any) -> None:
+    """Set what `object.__getstate__` found: copies and pickles set no attributes.
+
+    That is the slots, and before them what a plain class on top of a record has beside its fields.
+    """
+    for found in state if isinstance(state, tuple) else (state,):
+        for name, value in (found or {}).items():
+            object.__setattr__(self, name, value)
 
 
 _METHODS: dict[str, Any] = {

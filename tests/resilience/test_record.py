@@ -66,6 +66,10 @@ class Marked(Parcel):
     """A plain class on top of a record, with a place for more."""
 
 
+class Empty(Nothing):
+    """The same on top of a record without a field."""
+
+
 def test_a_record_looks_like_a_dataclass():
     """Its fields, its text and its signature are those of a dataclass."""
     ours, theirs = Parcel(to="Rome", secret="x"), Twin(to="Rome", secret="x")
@@ -191,6 +195,18 @@ def test_a_plain_class_on_top_of_a_record_stays_one():
     assert "Marked(to='a', weight=1.0, stamps=[])" == repr(marked)
     assert marked == copy.copy(marked)
     assert marked != Parcel(to="a")
+
+
+@pytest.mark.parametrize("marked", [Marked(to="a"), Empty()])
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))]
+)
+def test_what_a_plain_class_has_beside_the_fields_is_copied(marked: Any, again: Any):
+    """Copies and pickles of a plain class on top of a record have what it has set itself."""
+    object.__setattr__(marked, "mark", 7)
+
+    assert 7 == again(marked).mark
+    assert marked == again(marked)
 
 
 def test_a_record_in_itself_has_an_end():
