@@ -37,8 +37,9 @@ def main() -> None:
     series = _selected(SERIES, options.name, quick=options.quick)
     storms = _selected(STORMS, options.name, quick=options.quick)
     names = [each.name for each in (*contests, *series, *storms)]
-    if not names:
-        parser.error("nothing is called so; --list shows the names")
+    unknown = [each for each in options.name if not any(name.startswith(each) for name in names)]
+    if unknown:
+        parser.error(f"nothing is called {' or '.join(unknown)}; --list shows the names")
     if options.list:
         print("\n".join(names))
         return

@@ -42,12 +42,13 @@ def test_a_quick_run_leaves_out_what_is_long(monkeypatch: pytest.MonkeyPatch, ca
     assert [storm.name for storm in STORMS] == capsys.readouterr().out.split()
 
 
-def test_an_unknown_name_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys):
-    """Nothing is measured by mistake."""
+@pytest.mark.parametrize("names", [["sotrm"], ["keys", "sotrm"]])
+def test_an_unknown_name_is_an_error(names: list[str], monkeypatch: pytest.MonkeyPatch, capsys):
+    """Nothing is measured by mistake, and nothing left out in silence."""
     with pytest.raises(SystemExit):
-        run(monkeypatch, "sotrm")
+        run(monkeypatch, *names)
 
-    assert "nothing is called so" in capsys.readouterr().err
+    assert "nothing is called sotrm;" in capsys.readouterr().err
 
 
 def test_a_run_is_printed_and_kept_where_asked(
