@@ -116,6 +116,7 @@ class CommonClient(CombinedCalls):
     def get_stats(self, name: str | None = None) -> dict[str, Any]:
         """Return the counts of this client's calls, with those of each key under `endpoints`.
 
+        Clients of one name are counted together; keys are those of the one that was made last.
         With the `name` of a key, the counts of the requests that were made with it.
 
         Raises:
