@@ -142,6 +142,7 @@ class _Crew:
             with self._lock:
                 self._forget(worker)
                 if not self._threads:
+                    self._tell_rest()
                     raise
             self.submit(run, max(1, self._threads))  # the others may be gone by now, too
 
@@ -163,6 +164,8 @@ class _Crew:
             with self._lock:
                 self._forget(worker)
                 run = self._backlog.popleft() if self._backlog else None
+                if run is None:
+                    self._tell_rest()
             if run is not None:
                 self.submit(run, self._threads + 1)
             raise
@@ -180,8 +183,8 @@ class _Crew:
                 self._is_steady_idle = True
             else:
                 self._idle.append(worker)
-            if self._rest is not None and not self.busy:
-                self._rest.set()
+            if self._rest is not None:
+                self._tell_rest()
             return True
 
     def _wait(self, worker: _Worker) -> None:
@@ -210,8 +213,15 @@ class _Crew:
         with self._lock:
             if not self.busy:
                 return
-            self._rest = threading.Event()
-        self._rest.wait()
+            if self._rest is None or self._rest.is_set():
+                self._rest = threading.Event()
+            rest = self._rest
+        rest.wait()
+
+    def _tell_rest(self) -> None:
+        """Let those go who wait until nobody works, if nobody does; the lock is held."""
+        if self._rest is not None and not self.busy:
+            self._rest.set()
 
     def dismiss(self) -> None:
         """Let the threads end, as soon as they have nothing to do."""

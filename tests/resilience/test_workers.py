@@ -132,6 +132,28 @@ def test_a_thread_that_dies_leaves_its_place_and_the_work(workers, monkeypatch):
     assert 1 == len(work.threads)
 
 
+def test_a_thread_that_dies_keeps_nobody_waiting(workers, monkeypatch):
+    """Whoever waits until nobody works, as the interpreter at its exit, goes on."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    gate = threading.Event()
+
+    def die():
+        gate.wait()
+        raise SystemExit
+
+    workers.submit(die, most=1)
+    waiting = [threading.Thread(target=workers.join, daemon=True) for _ in range(2)]
+    for thread in waiting:
+        thread.start()
+        while workers._crew._rest is None:
+            pass
+    gate.set()
+    for thread in waiting:
+        thread.join(30)
+
+    assert [False, False] == [thread.is_alive() for thread in waiting]
+
+
 def test_without_a_thread_there_is_an_error(workers, monkeypatch):
     """If none can be started and there is none, the caller learns of it."""
 
