@@ -16,9 +16,10 @@ from resilience.telemetry.events import (
     Transition,
 )
 
-__all__ = ["API", "LINES", "audience_of", "is_heard"]
+__all__ = ["API", "LINES", "METRICS", "audience_of", "is_heard"]
 
 API = "opentelemetry"  # a program that has set up an SDK has imported it
+METRICS = f"{API}.metrics._internal"  # where the API keeps the meter provider of the program
 _SILENT: list[logging.Handler] = [logging.NullHandler()]
 _all = logging.getLogger("resilience")
 _all.addHandler(_SILENT[0])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience import _fork
 from resilience._secrets import log_failure
-from resilience.telemetry._audience import audience_of
+from resilience.telemetry._audience import METRICS, audience_of
 from resilience.telemetry.events import (
     BatchFlushed,
     Event,
@@ -36,7 +36,6 @@ __all__ = ["Attributes", "listen", "meters", "record", "relieve"]
 Attributes = Mapping[str, str | int]
 
 _A_FEW = 2  # one for that which the step adds, one against those that wait
-_API = "opentelemetry.metrics._internal"  # where the API keeps the provider of the program
 _logger = logging.getLogger("resilience.telemetry")
 
 
@@ -73,7 +72,7 @@ _maker = _Maker()
 def meters() -> Meters | None:
     """Return what measures with the provider that the program has now; None without one."""
     # The public way to ask builds a proxy; the global itself has had this name since 1.0.
-    provider = getattr(sys.modules.get(_API), "_METER_PROVIDER", None)
+    provider = getattr(sys.modules.get(METRICS), "_METER_PROVIDER", None)
     if provider is None:
         return None
     known, made = _maker.made

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from resilience._record import record
 from resilience._secrets import log_failure
-from resilience.telemetry._audience import audience_of
+from resilience.telemetry._audience import METRICS, audience_of
 from resilience.telemetry.events import (
     Event,
     KeyRested,
@@ -49,8 +49,7 @@ __all__ = [
 _T = TypeVar("_T")
 Measurement = tuple[str, float, Mapping[str, Any]]
 
-_LOGS = "opentelemetry._logs._internal"  # where the API keeps the provider of the program
-_METRICS = "opentelemetry.metrics._internal"  # as well
+_LOGS = "opentelemetry._logs._internal"  # where the API keeps the logger provider of the program
 _logger = logging.getLogger("resilience.telemetry")
 
 
@@ -116,7 +115,7 @@ def is_tracing() -> bool:
 
 def is_metering() -> bool:
     """Return whether the program has set up a meter provider."""
-    return getattr(sys.modules.get(_METRICS), "_METER_PROVIDER", None) is not None
+    return getattr(sys.modules.get(METRICS), "_METER_PROVIDER", None) is not None
 
 
 def begin_span(description: SpanDescription) -> CallSpan | None:
