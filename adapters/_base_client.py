@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import resilience
+import resilience  # its reports are loaded when somebody asks for one
 from adapters._combined_calls import CombinedCalls
 from adapters._exchange import CallOptions, Exchange
 from adapters._keys import key_pool

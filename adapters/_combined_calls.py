@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakMethod
 
-import resilience
+import resilience  # batches are loaded with the first call that may share a request
 from adapters._combining import Combining, Single, single_call
 from adapters._exchange import CallOptions
 from adapters._flows import Flow

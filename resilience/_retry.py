@@ -109,7 +109,7 @@ class RetryLayer(BaseLayer):
         self.metrics_enabled = common.metrics_enabled
 
     def sync(self, inner: Callable[..., Any], site: Site) -> Callable[..., Any]:
-        """Return `inner` repeated; the success path adds a `try` and three look-ups."""
+        """Return `inner` repeated; a call that succeeds at once asks no machine."""
         options, name = self._options, site.name
         terms, repeat = self.repeating(inner, site)
         begin = self._begin if options.counts_calls else None
