@@ -64,12 +64,20 @@ class Meeting:
         self.crew._has_nothing(mine)
 
 
-def test_two_may_start_the_first_worker(monkeypatch):
-    """Work that comes after that is given to the one that has nothing to do."""
-    meetings = []
+@pytest.fixture
+def states(monkeypatch):
+    """What a crew counts is what threads change places at."""
     monkeypatch.setattr(schedules, "_TRACED", ("/resilience/_workers.py",))
     monkeypatch.setattr(schedules, "_FIELDS", {"_steady", "_threads"})
     schedules._points_of.cache_clear()
+    yield
+    schedules._points_of.cache_clear()
+
+
+@pytest.mark.usefixtures("states")
+def test_two_may_start_the_first_worker(monkeypatch):
+    """Work that comes after that is given to the one that has nothing to do."""
+    meetings = []
 
     def make(schedule):
         meetings.append(Meeting(schedule, monkeypatch))
@@ -83,5 +91,4 @@ def test_two_may_start_the_first_worker(monkeypatch):
         assert {first, second} == {each.run for each in started}
         assert (2, 2) == (len(started), crew.busy)
 
-    schedules._points_of.cache_clear()
     assert 5 < len(meetings)
