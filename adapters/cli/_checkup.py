@@ -20,6 +20,8 @@ __all__ = ["Finding", "examine"]
 
 # Operations that cost nothing, the one that says most first.
 _HARMLESS = ("models", "buckets", "health")
+# A limit, or a fault that passes, is no illness; a server that is not there is still told at once.
+_RETRIES, _SOON = 2, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,11 @@ def examine(api: str, *, timeout: float | None) -> Finding:
         patience = 5.0 if timeout is None else timeout
         limits = {"timeout": patience, "connect_timeout": patience, "read_timeout": patience}
         client = client_class(api)(
-            name=f"doctor {api}", max_retries=0, metrics_enabled=False, **limits
+            name=f"doctor {api}",
+            max_retries=_RETRIES,
+            initial_retry_delay=_SOON,
+            metrics_enabled=False,
+            **limits,
         )
     except MissingKeyError as error:
         which = " or ".join(error.variables)

@@ -28,7 +28,7 @@ _HELP = """\
 Look for the keys and servers of each API, ask each that is set up, and say what to set.
 
 No key is shown, only the variable that it comes from. Each server gets one request that costs
-nothing, such as the list of its models; with --offline none.
+nothing, such as the list of its models, and two more at most if it is busy; with --offline none.
 
 \b
 States:

@@ -88,6 +88,16 @@ def test_a_server_at_its_usual_address_may_be_absent(
     assert "start it, or set TEI_BASE_URL" in ended.out
 
 
+def test_a_server_that_is_busy_is_well(
+    cli: Cli, settings: dict[str, str], emulator: Emulator
+) -> None:
+    """A limit or a fault that passes is no illness."""
+    emulator.script(["429:nth=1,retry_after=0", "503:nth=1"])
+    ended = cli("doctor", "openai")
+
+    assert (0, 3) == (ended.code, len(emulator.log()))
+
+
 @pytest.mark.parametrize(
     "arguments", [("nobody",), ("--timeout", "0"), ("--timeout", "x"), ("--timeout", "nan")]
 )
