@@ -12,6 +12,7 @@ import pytest
 from adapters import claude, groq, openai
 from adapters.errors import RateLimitError
 from resilience import NoKeyAvailableError, _clock, deadline
+from resilience._core.key_quota import Told
 from resilience._lease import LeaseLapsedError
 from resilience.testing import FakeClock
 from tests.adapters.recorder import Recorder, answer
@@ -119,6 +120,37 @@ def test_a_new_key_has_a_quota_of_its_own(make, server, clock):
     service.play(service.good(1), service.good(0), service.good(1))
 
     assert 10 == clock.now
+
+
+def test_an_answer_to_an_old_key_says_nothing_of_the_new_one(make, server, clock):
+    """Whether the server keeps the quota of that one has not been shown."""
+    keys = Service(openai, server, make, api_key=KEY).client.keys
+    old = keys.take()
+    keys.update("default", key=f"{KEY}-2")
+    old.tell(Told("m", 2, 0, 10.0, wait=10.0))
+    old.finish(None)
+    with keys.lease() as new:
+        new.send()
+        new.tell(Told("m", 2, 0, 10.0))
+
+    assert {} == keys.resting()
+
+
+@pytest.mark.parametrize(("is_off", "resting"), [(False, {"default": 10}), (True, {})])
+def test_a_pool_that_is_turned_off_hears_of_no_quota(make, server, clock, is_off, resting):
+    """It would hold for whoever comes when it is turned on again."""
+    service = Service(openai, server, make, api_key=KEY)
+    service.show()
+    clock.advance(10)
+    keys = service.client.keys
+    with keys.lease() as lease:
+        lease.send()
+        if is_off:
+            keys.disable()
+        lease.tell(Told("m", 2, 0, 10.0))
+        keys.enable()
+
+    assert resting == keys.resting()
 
 
 def test_whoever_waits_for_a_permit_looks_once_more(make, server, clock):
