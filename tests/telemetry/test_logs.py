@@ -207,6 +207,15 @@ def test_an_event_is_made_for_a_handler_anywhere_above(monkeypatch, name):
     assert [False, True] == heard
 
 
+def test_no_event_is_made_for_a_handler_that_no_line_reaches(monkeypatch):
+    """A program may keep our lines away from the handlers above."""
+    monkeypatch.setattr(logging.root, "handlers", [logging.StreamHandler()])
+    reached = RetryScheduled.is_wanted()
+    monkeypatch.setattr(logging.getLogger("resilience"), "propagate", False)
+
+    assert (True, False) == (reached, RetryScheduled.is_wanted())
+
+
 @pytest.mark.parametrize(
     ("kind", "logger", "handler", "heard"),
     [
