@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import pickle
 from datetime import timedelta
 
@@ -374,6 +375,20 @@ def test_a_deadline_that_has_passed_is_no_outcome(run):
 
     assert (1, "HALF-OPEN") == (len(body.calls), fetch.circuit_breaker.state)
     assert "done" == fetch()
+
+
+def test_it_says_for_how_long_nobody_passes(clock):
+    """0 where a permit has to be asked for, to know; for ever where it is held open by hand."""
+    breaker = CircuitBreaker(failure_threshold=1, reset_timeout=10)
+    seconds = [breaker.open_for()]
+    breaker.record(breaker.admit(), OSError())
+    seconds.append(breaker.open_for())
+    clock.advance(10)
+    seconds.append(breaker.open_for())
+    breaker.open()
+    seconds.append(breaker.open_for())
+
+    assert [0, 10, 0, math.inf] == seconds
 
 
 def test_one_object_for_several_functions(run):
