@@ -17,9 +17,17 @@ from resilience.testing import FakeClock
 
 @pytest.fixture
 def slept(monkeypatch):
-    """What was asked of `time.sleep`, which returns at once."""
+    """What this thread asked of `time.sleep`, which returns at once.
+
+    Those of other libraries, which an earlier test has left behind, sleep on.
+    """
     calls: list[float] = []
-    monkeypatch.setattr(time, "sleep", calls.append)
+    me, sleep = threading.get_ident(), time.sleep
+
+    def take(seconds: float) -> None:
+        (calls.append if threading.get_ident() == me else sleep)(seconds)
+
+    monkeypatch.setattr(time, "sleep", take)
     return calls
 
 
