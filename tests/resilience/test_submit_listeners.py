@@ -77,12 +77,18 @@ def test_a_thread_that_waits_for_a_cancelled_call_harms_no_worker(line):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_callback_that_ends_its_thread_harms_no_call(line):
     """What comes behind runs in another one."""
+    ended = []
 
     def end(_):
+        ended.append(threading.current_thread())
         raise SystemExit
 
     first, second = map(line.submit, ("first", "second"))
     first.add_done_callback(end)
     line.goes_on.set()
+    results = second.result(10), line.submit("third").result(10)
+    for thread in ended:  # within this test, which knows of its end
+        thread.join(10)
 
-    assert ("second", "third") == (second.result(10), line.submit("third").result(10))
+    assert ("second", "third") == results
+    assert [False] == [thread.is_alive() for thread in ended]

@@ -91,6 +91,7 @@ def test_all_but_one_go_when_they_have_nothing_to_do(workers, monkeypatch):
     work.let_go()
     while sum(thread.is_alive() for thread in work.threads) > 1:
         pass
+    all_idle(workers)
     workers.submit(work, most=4)
     all_idle(workers)
 
@@ -116,9 +117,10 @@ def test_they_go_with_what_they_belong_to():
 def test_a_thread_that_dies_leaves_its_place_and_the_work(workers, monkeypatch):
     """What waits for a thread is done by another one."""
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    work, gate = Work(), threading.Event()
+    work, gate, dead = Work(), threading.Event(), []
 
     def die():
+        dead.append(threading.current_thread())
         gate.wait()
         raise SystemError
 
@@ -128,6 +130,7 @@ def test_a_thread_that_dies_leaves_its_place_and_the_work(workers, monkeypatch):
     work.await_begun(1)
     work.let_go()
     all_idle(workers)
+    dead[0].join(30)  # while the hook is there
 
     assert 1 == len(work.threads)
 
@@ -135,9 +138,10 @@ def test_a_thread_that_dies_leaves_its_place_and_the_work(workers, monkeypatch):
 def test_a_thread_that_dies_keeps_nobody_waiting(workers, monkeypatch):
     """Whoever waits until nobody works, as the interpreter at its exit, goes on."""
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    gate = threading.Event()
+    gate, dead = threading.Event(), []
 
     def die():
+        dead.append(threading.current_thread())
         gate.wait()
         raise SystemExit
 
@@ -150,6 +154,7 @@ def test_a_thread_that_dies_keeps_nobody_waiting(workers, monkeypatch):
     gate.set()
     for thread in waiting:
         thread.join(30)
+    dead[0].join(30)  # while the hook is there
 
     assert [False, False] == [thread.is_alive() for thread in waiting]
 
