@@ -41,7 +41,7 @@ class Ticket:
 
     def wake(self) -> bool:
         """Tell its owner what became of it; False where nobody can hear it any more."""
-        raise NotImplementedError
+        raise NotImplementedError  # not abstract: a job is a future too, whose class is a plain one
 
 
 class CallTicket(Ticket):
